@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/context.h"
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/pool.h"
+
+enum { MOST_THREADS = 256, LOG_LINE_SIZE = 512 };
+
+struct ebm_context {
+    atomic_int references;
+    ebm_alloc_fn alloc_fn; /* NULL: malloc */
+    ebm_free_fn free_fn;
+    void *opaque;
+
+    pthread_mutex_t lock; /* held while a loop runs or its means change; never waited for */
+    ebm__pool *pool;      /* NULL: one thread */
+    int32_t n_threads;
+    ebm_parallel_for_fn parallel_for; /* the host's, or NULL */
+    void *parallel_for_data;
+
+    ebm_log_fn log;
+    void *log_data;
+};
+
+ebm_status ebm_context_create(ebm_context **out) {
+    EBM__REQUIRE(out);
+    return ebm_context_create_with_allocator(NULL, NULL, NULL, out);
+}
+
+ebm_status ebm_context_create_with_allocator(ebm_alloc_fn alloc_fn, ebm_free_fn free_fn, void *opaque,
+                                             ebm_context **out) {
+    EBM__REQUIRE(out);
+    if ((alloc_fn == NULL) != (free_fn == NULL)) {
+        return ebm__fail(EBM_ERR_ARG, "%s: %s is NULL but the other function is not", __func__,
+                         alloc_fn == NULL ? "alloc_fn" : "free_fn");
+    }
+    ebm_context *context = alloc_fn == NULL ? malloc(sizeof *context) : alloc_fn(sizeof *context, opaque);
+    if (context == NULL) {
+        return ebm__fail(EBM_ERR_NOMEM, "%s: no memory for a context", __func__);
+    }
+    *context = (ebm_context){.alloc_fn = alloc_fn, .free_fn = free_fn, .opaque = opaque, .n_threads = 1};
+    atomic_init(&context->references, 1);
+    pthread_mutex_init(&context->lock, NULL);
+    *out = context;
+    return EBM_OK;
+}
+
+ebm_context *ebm__context_keep(ebm_context *context) {
+    if (context != NULL) {
+        atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    }
+    return context;
+}
+
+void ebm__context_release(ebm_context *context) {
+    if (context == NULL || atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    ebm__pool_destroy(context, context->pool);
+    pthread_mutex_destroy(&context->lock);
+    ebm_context last = *context; /* the allocator is needed once more, for the context itself */
+    ebm__context_free(&last, context);
+}
+
+void ebm_context_destroy(ebm_context *context) {
+    ebm__context_release(context);
+}
+
+void *ebm__context_alloc(ebm_context *context, size_t size) {
+    return context == NULL || context->alloc_fn == NULL ? malloc(size) : context->alloc_fn(size, context->opaque);
+}
+
+void ebm__context_free(ebm_context *context, void *memory) {
+    if (context == NULL || context->free_fn == NULL) {
+        free(memory);
+    } else {
+        context->free_fn(memory, context->opaque);
+    }
+}
+
+int32_t ebm__context_concurrency(const ebm_context *context) {
+    return context == NULL ? 1 : context->n_threads;
+}
+
+/* Runs only when no loop is running, and returns with the lock held. */
+static ebm_status lock_for_change(ebm_context *context, const char *caller) {
+    if (pthread_mutex_trylock(&context->lock) != 0) {
+        return ebm__fail(EBM_ERR_BUSY, "%s: a loop is running on this context", caller);
+    }
+    return EBM_OK;
+}
+
+ebm_status ebm_context_set_threads(ebm_context *context, int32_t n) {
+    EBM__REQUIRE(context);
+    if (n < 1 || n > MOST_THREADS) {
+        return ebm__fail(EBM_ERR_ARG, "%s: n is %d, must be 1 to %d", __func__, n, MOST_THREADS);
+    }
+    EBM__TRY(lock_for_change(context, __func__));
+    ebm__pool *pool = NULL;
+    ebm_status status = n == 1 ? EBM_OK : ebm__pool_create(context, n, &pool);
+    if (status == EBM_OK) {
+        ebm__pool_destroy(context, context->pool);
+        context->pool = pool;
+        context->n_threads = n;
+    }
+    pthread_mutex_unlock(&context->lock);
+    return status;
+}
+
+ebm_status ebm_context_get_threads(const ebm_context *context, int32_t *n) {
+    EBM__REQUIRE(context);
+    EBM__REQUIRE(n);
+    *n = context->n_threads;
+    return EBM_OK;
+}
+
+ebm_status ebm_context_set_parallel_for(ebm_context *context, ebm_parallel_for_fn fn, void *user_data) {
+    EBM__REQUIRE(context);
+    EBM__TRY(lock_for_change(context, __func__));
+    context->parallel_for = fn;
+    context->parallel_for_data = user_data;
+    pthread_mutex_unlock(&context->lock);
+    return EBM_OK;
+}
+
+ebm_status ebm_context_get_parallel_for(const ebm_context *context, ebm_parallel_for_fn *fn, void **user_data) {
+    EBM__REQUIRE(context);
+    if (fn != NULL) {
+        *fn = context->parallel_for;
+    }
+    if (user_data != NULL) {
+        *user_data = context->parallel_for_data;
+    }
+    return EBM_OK;
+}
+
+ebm_status ebm_context_set_log(ebm_context *context, ebm_log_fn fn, void *user_data) {
+    EBM__REQUIRE(context);
+    context->log = fn;
+    context->log_data = user_data;
+    return EBM_OK;
+}
+
+ebm_status ebm_context_get_log(const ebm_context *context, ebm_log_fn *fn, void **user_data) {
+    EBM__REQUIRE(context);
+    if (fn != NULL) {
+        *fn = context->log;
+    }
+    if (user_data != NULL) {
+        *user_data = context->log_data;
+    }
+    return EBM_OK;
+}
+
+/* With the lock held. */
+static ebm_status run_on_threads(ebm_context *context, int64_t n_tasks, ebm_task_fn task, void *data) {
+    if (context->parallel_for != NULL) {
+        int32_t answer = context->parallel_for(n_tasks, task, data, context->parallel_for_data);
+        return answer == EBM_CB_OK
+                   ? EBM_OK
+                   : ebm__fail(EBM_ERR_CALLBACK, "ebm_parallel_for_fn: the host's function returned %d", answer);
+    }
+    if (ebm__pool_forked(context->pool)) {
+        return ebm__fail(EBM_ERR_FORKED, "the context's %d threads belong to the parent of this forked process",
+                         context->n_threads);
+    }
+    ebm__pool_run(context->pool, n_tasks, task, data);
+    return EBM_OK;
+}
+
+ebm_status ebm__parallel_for(ebm_context *context, int64_t n_tasks, ebm_task_fn task, void *data) {
+    if (context != NULL && (context->pool != NULL || context->parallel_for != NULL) &&
+        pthread_mutex_trylock(&context->lock) == 0) {
+        ebm_status status = run_on_threads(context, n_tasks, task, data);
+        pthread_mutex_unlock(&context->lock);
+        return status;
+    }
+    for (int64_t i = 0; i < n_tasks; i++) {
+        task(i, data);
+    }
+    return EBM_OK;
+}
+
+void ebm__log(ebm_context *context, int32_t level, const char *format, ...) {
+    if (context == NULL || context->log == NULL) {
+        return;
+    }
+    char line[LOG_LINE_SIZE];
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = c_locale == (locale_t)0 ? (locale_t)0 : uselocale(c_locale);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (c_locale != (locale_t)0) {
+        uselocale(before);
+        freelocale(c_locale);
+    }
+    context->log(level, line, context->log_data);
+}

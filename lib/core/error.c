@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LAST_ERROR_SIZE = 512 };
+
+static _Thread_local char last_error[LAST_ERROR_SIZE];
+
+const char *ebm_status_string(int32_t status) {
+    switch (status) {
+#define STATUS_CASE(name, value, text) \
+    case value:                        \
+        return text;
+        EBM_STATUS_TABLE(STATUS_CASE)
+#undef STATUS_CASE
+        default:
+            return "unknown status";
+    }
+}
+
+const char *ebm_last_error(void) {
+    return last_error;
+}
+
+ebm_status ebm__fail(ebm_status code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(last_error, sizeof last_error, format, args);
+    va_end(args);
+    return code;
+}
+
+ebm_status ebm__fail_within(ebm_status code, const char *format, ...) {
+    char inner[LAST_ERROR_SIZE];
+    memcpy(inner, last_error, sizeof inner);
+    va_list args;
+    va_start(args, format);
+    int written = vsnprintf(last_error, sizeof last_error, format, args);
+    va_end(args);
+    if (written >= 0 && written < LAST_ERROR_SIZE) {
+        snprintf(last_error + written, sizeof last_error - (size_t)written, "%s", inner);
+    }
+    return code;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inner loops that are built several times, for wider and wider vectors, and chosen when the program runs. Every width
+ * gives the same bits: no multiplication is fused with an addition, and sums are kept in the same lanes.
+ */
+#ifndef EBM_CORE_SIMD_H
+#define EBM_CORE_SIMD_H
+
+#include <stdint.h>
+
+/* A group: 64 numbers from 16 Philox counters. */
+enum { EBM__GROUP = 64 };
+
+/* Which sequence of random numbers: one for each purpose, so that no two purposes share numbers. Append only. */
+enum {
+    EBM__STREAM_NOISE = 1,   /* z of a Markov step */
+    EBM__STREAM_ACCEPT = 2,  /* uniforms of Metropolis decisions */
+    EBM__STREAM_START = 3,   /* fresh noise that chains start from */
+    EBM__STREAM_PICK = 4,    /* which states of the buffer */
+    EBM__STREAM_RESTART = 5, /* which of them start anew */
+    EBM__STREAM_DATA = 6,    /* noise on the data */
+    EBM__STREAM_SHUFFLE = 7, /* order of an epoch */
+    EBM__STREAM_INIT = 8     /* starting values of parameters */
+};
+
+/*
+ * Names a flat, endless sequence of random numbers. Number e of the sequence comes from Philox4x32-10 (Salmon et al. 2011)
+ * with key = seed and counter = (block low, block high, step low, stream << 24 | step high), where, with g = e / 64 and
+ * r = e % 64: block = 16 g + r % 16, and the word of that block is r / 16. For chains x of dim floats, element i of chain c
+ * is number c * dim + i: it depends on nothing else.
+ */
+typedef struct ebm__sequence {
+    uint64_t seed;
+    uint64_t step; /* below 2^56 */
+    uint32_t stream;
+} ebm__sequence;
+
+/* What one Langevin pass does to a run of elements: x_next = bounded(x - eta * clipped(grad) + sigma * z). */
+typedef struct ebm__langevin {
+    float eta, sigma;
+    float clip;   /* INFINITY: none */
+    float lo, hi; /* -INFINITY, INFINITY: none */
+    int reflect;  /* 0: clamp to the bounds; 1: mirror at them */
+} ebm__langevin;
+
+typedef struct ebm__simd {
+    const char *name; /* "baseline", "avx2", "avx512" */
+
+    /*
+     * out[j] = uniform number first + j of the sequence, j in [0, count): (word >> 8) * 2^-24, in [0, 1), exact.
+     * normals: by Box and Muller (1958) on pairs of words of one block: words 0, 1 give r cos, r sin as numbers 0, 1 of the
+     * block, words 2, 3 as numbers 2, 3. (The uniform under the logarithm is never 0, and carries 32 bits for the tail.)
+     */
+    void (*uniforms)(const ebm__sequence *sequence, int64_t first, int64_t count, float *out);
+    void (*normals)(const ebm__sequence *sequence, int64_t first, int64_t count, float *out);
+
+    /*
+     * A Langevin pass over elements first .. first + count - 1 of the states, with their numbers of the sequence (none are
+     * made when sigma is 0). grad may be NULL: no drift. x, grad and x_next point at element `first`; x_next may be x. Adds the sum of grad^2, before the clip, to
+     * *grad_square (in double, in fixed lanes). Returns 0, or 1 when some x_next is not finite. grad is finite.
+     */
+    int (*langevin)(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count, const float *x,
+                    const float *grad, float *x_next, double *grad_square);
+
+    /*
+     * An activation over rows x width pre-activations: z = h[r, c] + bias[c] in place becomes h = act(z); slope, unless NULL,
+     * receives act'(z). activation is one of EBM_ACT_... .
+     */
+    void (*activate)(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h, float *slope);
+} ebm__simd;
+
+/* The widest that this processor runs. Any thread. */
+const ebm__simd *ebm__simd_best(void);
+/* One by name, or NULL where this processor or this build lacks it. For tests. */
+const ebm__simd *ebm__simd_named(const char *name);
+/* What the library uses: the best, unless a test has chosen another (NULL: the best again). */
+const ebm__simd *ebm__simd_used(void);
+void ebm__simd_use(const ebm__simd *simd);
+
+#endif /* EBM_CORE_SIMD_H */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a multilayer perceptron: its layers, their tensors, and where weights start. */
+#include "energies/mlp.h"
+
+#include <ebm/energies.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/blas.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/simd.h"
+
+static const char CALLER[] = "ebm_mlp_create";
+
+static ebm_status check_arguments(int64_t dim, int32_t n_hidden, const int64_t *widths, int32_t activation) {
+    EBM__TRY(ebm__builtin_check_dim(dim, CALLER));
+    if (n_hidden < 0 || n_hidden > EBM__MLP_MOST_HIDDEN) {
+        return ebm__fail(EBM_ERR_ARG, "%s: n_hidden is %" PRId32 ", must be 0 to %d", CALLER, n_hidden,
+                         EBM__MLP_MOST_HIDDEN);
+    }
+    if (n_hidden > 0 && widths == NULL) {
+        return ebm__fail(EBM_ERR_ARG, "%s: widths is NULL", CALLER);
+    }
+    for (int32_t l = 0; l < n_hidden; l++) {
+        if (widths[l] < 1) {
+            return ebm__fail(EBM_ERR_ARG, "%s: widths[%" PRId32 "] is %" PRId64 ", must be 1 or more", CALLER, l, widths[l]);
+        }
+        if (widths[l] > EBM__BLAS_MAX) {
+            return ebm__fail(EBM_ERR_OVERFLOW, "%s: widths[%" PRId32 "] is %" PRId64 ", must be at most %" PRId64, CALLER, l,
+                             widths[l], EBM__BLAS_MAX);
+        }
+    }
+    if (activation < EBM_ACT_SILU || activation > EBM_ACT_RELU) {
+        return ebm__fail(EBM_ERR_ARG, "%s: activation is %" PRId32 ", must be one of EBM_ACT_...", CALLER, activation);
+    }
+    return EBM_OK;
+}
+
+/* Every product is checked when the tensors are added, before a place is used. */
+static ebm_status lay_out(ebm__mlp *mlp, int64_t dim, int32_t n_hidden, const int64_t *widths, int32_t activation) {
+    int64_t in = dim;
+    int64_t place = 0;
+    mlp->activation = activation;
+    mlp->n_hidden = n_hidden;
+    for (int32_t l = 0; l <= n_hidden; l++) {
+        int64_t out = l < n_hidden ? widths[l] : 1;
+        int64_t size;
+        if (!ebm__multiply(in, out, &size) || size > INT64_MAX - place - out) {
+            return ebm__fail(EBM_ERR_OVERFLOW, "%s: layer %" PRId32 " of %" PRId64 " x %" PRId64 " weights does not fit",
+                             CALLER, l + 1, out, in);
+        }
+        mlp->layer[l] = (ebm__mlp_layer){.in = in, .out = out, .weight = place, .bias = place + size};
+        place += size + out;
+        if (l < n_hidden) {
+            mlp->total += out;
+            mlp->widest = out > mlp->widest ? out : mlp->widest;
+        }
+        in = out;
+    }
+    return EBM_OK;
+}
+
+static ebm_status add_tensors(ebm_model *model, const ebm__mlp *mlp) {
+    for (int32_t l = 0; l <= mlp->n_hidden; l++) {
+        char layer[16] = "output";
+        if (l < mlp->n_hidden) {
+            snprintf(layer, sizeof(layer), "layer%d", (int)l + 1);
+        }
+        int64_t shape[2] = {mlp->layer[l].out, mlp->layer[l].in};
+        char name[32];
+        snprintf(name, sizeof(name), "%s.weight", layer);
+        EBM__TRY(ebm_model_add_tensor(model, name, 2, shape));
+        snprintf(name, sizeof(name), "%s.bias", layer);
+        EBM__TRY(ebm_model_add_tensor(model, name, 1, shape));
+    }
+    return EBM_OK;
+}
+
+/*
+ * Weights from N(0, g / fan_in), biases 0. g = 2 keeps the size of signals where about half of them pass (He et al. 2015,
+ * eq. 10), g = 1 where all of them do (LeCun et al. 1998). Number i of the random sequence is for element i of theta.
+ */
+static int32_t init(uint64_t seed, int64_t n_params, float *theta, void *user_data) {
+    const ebm__mlp *mlp = user_data;
+    const ebm__sequence sequence = {.seed = seed, .step = 0, .stream = EBM__STREAM_INIT};
+    memset(theta, 0, (size_t)n_params * sizeof(float));
+    for (int32_t l = 0; l <= mlp->n_hidden; l++) {
+        const ebm__mlp_layer *layer = &mlp->layer[l];
+        double gain = l == mlp->n_hidden || mlp->activation == EBM_ACT_TANH ? 1.0 : 2.0;
+        float deviation = (float)sqrt(gain / (double)layer->in);
+        ebm__simd_used()->normals(&sequence, layer->weight, layer->in * layer->out, theta + layer->weight);
+        for (int64_t i = layer->weight; i < layer->bias; i++) {
+            theta[i] *= deviation;
+        }
+    }
+    return EBM_CB_OK;
+}
+
+ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths, int32_t activation,
+                          ebm_model **out) {
+    static const ebm__builtin_callbacks callbacks = {ebm__mlp_energy, ebm__mlp_param_grad, init};
+    EBM__REQUIRE(out);
+    EBM__TRY(check_arguments(dim, n_hidden, widths, activation));
+    ebm__mlp layers = {0};
+    EBM__TRY(lay_out(&layers, dim, n_hidden, widths, activation));
+    ebm__mlp *mlp;
+    EBM__TRY(ebm__builtin_state_create(context, sizeof(*mlp), CALLER, &mlp));
+    ebm__builtin_state state = mlp->state;
+    *mlp = layers;
+    mlp->state = state;
+    ebm_model *model;
+    EBM__TRY(ebm__builtin_model_create(context, dim, &callbacks, mlp, &model));
+    ebm_status status = add_tensors(model, mlp);
+    if (status != EBM_OK) {
+        ebm_model_destroy(model);
+        return status;
+    }
+    *out = model;
+    return EBM_OK;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The multilayer perceptron's callbacks: one forward pass, and one backward pass by the chain rule (Rumelhart, Hinton and
+ * Williams 1986). With slopes s_l = act'(W_l h_(l-1) + b_l):
+ *   delta_L = w s_L, delta_(l-1) = (W_l' delta_l) s_(l-1), dE/dx = W_1' delta_1,
+ *   dE/dW_l = delta_l h_(l-1)', dE/db_l = delta_l, dE/dw = h_L, dE/db = 1.
+ * Rows pass in blocks that leave the processor's second-level cache some room; matrix products are BLAS's.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "core/blas.h"
+#include "core/simd.h"
+#include "energies/loops.h"
+#include "energies/mlp.h"
+
+enum { ROWS = 256, ALIGNED_ROWS = 16 /* floats in a cache line */ };
+
+/* One block of rows on its way through the layers. */
+typedef struct block {
+    const ebm__mlp *mlp;
+    const float *theta;
+    int64_t rows;
+    const float *x;
+    float *hidden[EBM__MLP_MOST_HIDDEN]; /* outputs of the layers; two buffers in turn unless all are needed */
+    float *slope[EBM__MLP_MOST_HIDDEN];  /* NULL when only energies are wanted; the backward pass leaves deltas here */
+    float *spare;                        /* for the backward pass */
+} block;
+
+typedef enum need { NEED_ENERGY, NEED_GRAD_X, NEED_GRAD_THETA } need;
+
+/* Cuts `memory` up for blocks of at most `rows` rows, or, when memory is NULL, tells how many floats that takes. */
+static int64_t cut(const ebm__mlp *mlp, need what, int64_t rows, float *memory, block *b) {
+    rows = (rows + ALIGNED_ROWS - 1) / ALIGNED_ROWS * ALIGNED_ROWS;
+    int64_t pair = rows * mlp->widest;
+    int64_t all = rows * mlp->total;
+    int64_t hidden = what == NEED_GRAD_THETA ? all : 2 * pair;
+    int64_t slope = what == NEED_ENERGY ? 0 : all;
+    int64_t spare = what == NEED_GRAD_THETA ? pair : 0;
+    if (memory != NULL) {
+        int64_t before = 0;
+        for (int32_t l = 0; l < mlp->n_hidden; l++) {
+            b->hidden[l] = memory + (what == NEED_GRAD_THETA ? before : l % 2 * pair);
+            b->slope[l] = what == NEED_ENERGY ? NULL : memory + hidden + before;
+            before += rows * mlp->layer[l].out;
+        }
+        b->spare = what == NEED_GRAD_THETA ? memory + hidden + slope : memory;
+    }
+    return hidden + slope + spare;
+}
+
+static const float *input_of(const block *b, int32_t l) {
+    return l == 0 ? b->x : b->hidden[l - 1];
+}
+
+static void forward(const block *b) {
+    const ebm__simd *simd = ebm__simd_used();
+    for (int32_t l = 0; l < b->mlp->n_hidden; l++) {
+        const ebm__mlp_layer *layer = &b->mlp->layer[l];
+        ebm__gemm(false, true, b->rows, layer->out, layer->in, input_of(b, l), b->theta + layer->weight, 0.0F, b->hidden[l]);
+        simd->activate(b->mlp->activation, b->rows, layer->out, b->theta + layer->bias, b->hidden[l], b->slope[l]);
+    }
+}
+
+static void write_energies(const block *b, double *energy) {
+    const ebm__mlp_layer *output = &b->mlp->layer[b->mlp->n_hidden];
+    const float *last = input_of(b, b->mlp->n_hidden);
+    for (int64_t r = 0; r < b->rows; r++) {
+        energy[r] = ebm__dot(output->in, last + r * output->in, b->theta + output->weight) + (double)b->theta[output->bias];
+    }
+}
+
+/* delta_L, times the rows' weights if there are any: w is the same for all rows. slope[L] becomes it. */
+static void start_back(const block *b, const float *weight) {
+    const ebm__mlp_layer *output = &b->mlp->layer[b->mlp->n_hidden];
+    const float *w = b->theta + output->weight;
+    float *slope = b->slope[b->mlp->n_hidden - 1];
+    for (int64_t r = 0; r < b->rows; r++) {
+        float scale = weight == NULL ? 1.0F : weight[r];
+        for (int64_t c = 0; c < output->in; c++) {
+            slope[r * output->in + c] *= scale * w[c];
+        }
+    }
+}
+
+/* delta_(l-1) from delta_l, through layer l; slope[l - 1] becomes it. */
+static void step_back(const block *b, int32_t l) {
+    const ebm__mlp_layer *layer = &b->mlp->layer[l];
+    float *slope = b->slope[l - 1];
+    ebm__gemm(false, false, b->rows, layer->in, layer->out, b->slope[l], b->theta + layer->weight, 0.0F, b->spare);
+    for (int64_t i = 0; i < b->rows * layer->in; i++) {
+        slope[i] *= b->spare[i];
+    }
+}
+
+static void backward_to_x(const block *b, float *grad_x) {
+    const ebm__mlp_layer *first = &b->mlp->layer[0];
+    if (b->mlp->n_hidden == 0) {
+        for (int64_t r = 0; r < b->rows; r++) {
+            memcpy(grad_x + r * first->in, b->theta + first->weight, (size_t)first->in * sizeof(float));
+        }
+        return;
+    }
+    start_back(b, NULL);
+    for (int32_t l = b->mlp->n_hidden - 1; l > 0; l--) {
+        step_back(b, l);
+    }
+    ebm__gemm(false, false, b->rows, first->in, first->out, b->slope[0], b->theta + first->weight, 0.0F, grad_x);
+}
+
+/* `add`: to what earlier blocks have left in grad_theta. */
+static void backward_to_theta(const block *b, const float *weight, bool add, float *grad_theta) {
+    int32_t n_hidden = b->mlp->n_hidden;
+    const ebm__mlp_layer *output = &b->mlp->layer[n_hidden];
+    ebm__column_sums(b->rows, output->in, input_of(b, n_hidden), weight, add, grad_theta + output->weight);
+    ebm__column_sums(b->rows, 1, weight, NULL, add, grad_theta + output->bias);
+    if (n_hidden > 0) {
+        start_back(b, weight);
+    }
+    for (int32_t l = n_hidden - 1; l >= 0; l--) {
+        const ebm__mlp_layer *layer = &b->mlp->layer[l];
+        ebm__gemm(true, false, layer->out, layer->in, b->rows, b->slope[l], input_of(b, l), add ? 1.0F : 0.0F,
+                  grad_theta + layer->weight);
+        ebm__column_sums(b->rows, layer->out, b->slope[l], NULL, add, grad_theta + layer->bias);
+        if (l > 0) {
+            step_back(b, l);
+        }
+    }
+}
+
+/* What a call of either callback wants. Each output may be NULL. */
+typedef struct outputs {
+    double *energy;
+    float *grad_x;
+    const float *weight; /* of the rows in grad_theta */
+    float *grad_theta;
+} outputs;
+
+static void pass_block(const block *b, int64_t first, const outputs *to) {
+    forward(b);
+    if (to->energy != NULL) {
+        write_energies(b, to->energy + first);
+    }
+    if (to->grad_x != NULL) {
+        backward_to_x(b, to->grad_x + first * b->mlp->layer[0].in);
+    }
+    if (to->grad_theta != NULL) {
+        backward_to_theta(b, to->weight + first, first > 0, to->grad_theta);
+    }
+}
+
+static int32_t pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta, const outputs *to) {
+    need what = to->grad_theta != NULL ? NEED_GRAD_THETA : to->grad_x != NULL ? NEED_GRAD_X : NEED_ENERGY;
+    int64_t most = n < ROWS ? n : ROWS;
+    int64_t floats = cut(mlp, what, most, NULL, NULL);
+    float *memory = ebm__scratch_borrow(&mlp->state.scratch, floats * (int64_t)sizeof(float), "multilayer perceptron");
+    if (memory == NULL) {
+        return EBM_ERR_NOMEM;
+    }
+    block b = {.mlp = mlp, .theta = theta};
+    cut(mlp, what, most, memory, &b);
+    for (int64_t first = 0; first < n; first += most) {
+        b.rows = n - first < most ? n - first : most;
+        b.x = x + first * mlp->layer[0].in;
+        pass_block(&b, first, to);
+    }
+    ebm__scratch_return(&mlp->state.scratch, memory);
+    return EBM_CB_OK;
+}
+
+int32_t ebm__mlp_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
+                        void *user_data) {
+    (void)dim; /* the first layer knows it */
+    return pass(user_data, n, x, theta, &(outputs){.energy = energy, .grad_x = grad_x});
+}
+
+int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta, double *energy,
+                            float *grad_theta, void *user_data) {
+    (void)dim;
+    return pass(user_data, n, x, theta, &(outputs){.energy = energy, .weight = weight, .grad_theta = grad_theta});
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/guard.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+
+/* Quiet NaNs that no computation makes: an output that still has these bits was not written. */
+static const uint32_t POISON_FLOAT = 0x7FC0EB3DU;
+static const uint64_t POISON_DOUBLE = 0x7FF80000EB3D0EB3U;
+
+static void poison_floats(int64_t n, float *values) {
+    float poison;
+    memcpy(&poison, &POISON_FLOAT, sizeof poison);
+    for (int64_t i = 0; i < n; i++) {
+        values[i] = poison;
+    }
+}
+
+static void poison_doubles(int64_t n, double *values) {
+    double poison;
+    memcpy(&poison, &POISON_DOUBLE, sizeof poison);
+    for (int64_t i = 0; i < n; i++) {
+        values[i] = poison;
+    }
+}
+
+static bool is_poison_float(const float *value) {
+    return memcmp(value, &POISON_FLOAT, sizeof *value) == 0;
+}
+
+static bool is_poison_double(const double *value) {
+    return memcmp(value, &POISON_DOUBLE, sizeof *value) == 0;
+}
+
+static bool all_finite(int64_t n, const float *values) {
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bad |= !(fabsf(values[i]) <= FLT_MAX);
+    }
+    return bad == 0;
+}
+
+/* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
+static ebm_status check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n) {
+    switch (answer) {
+        case EBM_CB_OK:
+            return EBM_OK;
+        case EBM_CB_STOP:
+            return ebm__fail(EBM_ERR_STOPPED, "%s callback asked to stop, for rows %" PRId64 " to %" PRId64, callback,
+                             first_row, first_row + n - 1);
+        case EBM_ERR_NOMEM:
+            return ebm__fail(EBM_ERR_NOMEM, "%s callback had no memory for rows %" PRId64 " to %" PRId64, callback,
+                             first_row, first_row + n - 1);
+        default:
+            return ebm__fail(EBM_ERR_CALLBACK, "%s callback returned %d, for rows %" PRId64 " to %" PRId64, callback,
+                             answer, first_row, first_row + n - 1);
+    }
+}
+
+static ebm_status check_energies(const char *callback, int64_t first_row, int64_t n, bool allow_infinity, int32_t sign,
+                                 double *energy) {
+    for (int64_t i = 0; i < n; i++) {
+        if (isnan(energy[i]) && is_poison_double(&energy[i])) {
+            return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write the energy of row %" PRId64, callback,
+                             first_row + i);
+        }
+        if (sign == EBM_SIGN_LOG_DENSITY) {
+            energy[i] = -energy[i];
+        }
+        if (!(fabs(energy[i]) <= DBL_MAX) && !(allow_infinity && energy[i] > 0)) {
+            return ebm__fail(EBM_ERR_NONFINITE, "%s callback gave an energy of %s for row %" PRId64, callback,
+                             isnan(energy[i]) ? "NaN" : energy[i] > 0 ? "+infinity" : "-infinity", first_row + i);
+        }
+    }
+    return EBM_OK;
+}
+
+static const char *float_kind(float value) {
+    return isnan(value) ? "NaN" : value > 0 ? "+infinity" : "-infinity";
+}
+
+/* The slow way, once it is known that something is wrong: what, and where. */
+static ebm_status name_bad_gradient(int64_t first_row, int64_t n, int64_t dim, const float *grad) {
+    for (int64_t i = 0; i < n * dim; i++) {
+        if (is_poison_float(&grad[i])) {
+            return ebm__fail(EBM_ERR_CALLBACK,
+                             "energy callback did not write grad_x of row %" PRId64 ", coordinate %" PRId64,
+                             first_row + i / dim, i % dim);
+        }
+        if (!(fabsf(grad[i]) <= FLT_MAX)) {
+            return ebm__fail(EBM_ERR_NONFINITE,
+                             "energy callback gave %s in grad_x of row %" PRId64 ", coordinate %" PRId64,
+                             float_kind(grad[i]), first_row + i / dim, i % dim);
+        }
+    }
+    return EBM_OK;
+}
+
+/* The gradient where x is impossible means nothing, whatever was or was not written. */
+static void clear_impossible_rows(int64_t n, int64_t dim, const double *energy, float *grad) {
+    for (int64_t i = 0; i < n; i++) {
+        if (isinf(energy[i])) {
+            memset(grad + i * dim, 0, (size_t)dim * sizeof *grad);
+        }
+    }
+}
+
+static void negate(int64_t n, float *values) {
+    for (int64_t i = 0; i < n; i++) {
+        values[i] = -values[i];
+    }
+}
+
+ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
+                             bool allow_infinity, double *energy, float *grad) {
+    int64_t dim = model->dim;
+    if (energy != NULL) {
+        poison_doubles(n, energy);
+    }
+    if (grad != NULL) {
+        poison_floats(n * dim, grad);
+    }
+    ebm__callback_depth++;
+    int32_t answer = model->energy_fn(n, dim, x, theta, energy, grad, model->user_data);
+    ebm__callback_depth--;
+    EBM__TRY(check_answer("energy", answer, first_row, n));
+    if (energy != NULL) {
+        EBM__TRY(check_energies("energy", first_row, n, allow_infinity, model->sign, energy));
+    }
+    if (grad == NULL) {
+        return EBM_OK;
+    }
+    if (energy != NULL && allow_infinity) {
+        clear_impossible_rows(n, dim, energy, grad);
+    }
+    if (!all_finite(n * dim, grad)) {
+        return name_bad_gradient(first_row, n, dim, grad);
+    }
+    if (model->sign == EBM_SIGN_LOG_DENSITY) {
+        negate(n * dim, grad);
+    }
+    return EBM_OK;
+}
+
+/* Which tensor, and where in it, the float at `index` of theta is. */
+static const ebm__tensor *tensor_at(const ebm_model *model, int64_t index) {
+    const ebm__tensor *tensor = model->tensors;
+    while (index >= tensor->offset + tensor->size) {
+        tensor++;
+    }
+    return tensor;
+}
+
+static ebm_status check_theta_like(const ebm_model *model, const char *what, const float *values) {
+    if (all_finite(model->n_params, values)) {
+        return EBM_OK;
+    }
+    int64_t i = 0;
+    while (fabsf(values[i]) <= FLT_MAX) {
+        i++;
+    }
+    const ebm__tensor *tensor = tensor_at(model, i);
+    if (is_poison_float(&values[i])) {
+        return ebm__fail(EBM_ERR_CALLBACK, "%s did not write element %" PRId64 " of tensor '%s'", what,
+                         i - tensor->offset, tensor->name);
+    }
+    return ebm__fail(EBM_ERR_NONFINITE, "%s gave %s in element %" PRId64 " of tensor '%s'", what, float_kind(values[i]),
+                     i - tensor->offset, tensor->name);
+}
+
+ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
+                                 const float *weight, double *energy, float *grad) {
+    if (energy != NULL) {
+        poison_doubles(n, energy);
+    }
+    poison_floats(model->n_params, grad);
+    ebm__callback_depth++;
+    int32_t answer = model->param_grad_fn(n, model->dim, x, weight, theta, energy, grad, model->user_data);
+    ebm__callback_depth--;
+    EBM__TRY(check_answer("param_grad", answer, first_row, n));
+    if (energy != NULL) {
+        EBM__TRY(check_energies("param_grad", first_row, n, false, model->sign, energy));
+    }
+    EBM__TRY(check_theta_like(model, "param_grad callback", grad));
+    if (model->sign == EBM_SIGN_LOG_DENSITY) {
+        negate(model->n_params, grad);
+    }
+    return EBM_OK;
+}
+
+ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta) {
+    poison_floats(model->n_params, theta);
+    ebm__callback_depth++;
+    int32_t answer = model->init_fn(seed, model->n_params, theta, model->user_data);
+    ebm__callback_depth--;
+    EBM__TRY(check_answer("init", answer, 0, 1));
+    return check_theta_like(model, "init callback", theta);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* The sampler behind its handle, and what a trainer, which holds it, asks of it. */
+#ifndef EBM_SAMPLER_SAMPLER_H
+#define EBM_SAMPLER_SAMPLER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ebm/sampler.h>
+
+#include "core/handle.h"
+#include "core/scratch.h"
+#include "core/simd.h"
+
+/* What the setters have set. */
+typedef struct ebm__sampler_settings {
+    int32_t kernel;
+    double step_size;
+    double noise_std; /* EBM_NOISE_STD_AUTO: sqrt(2 eta T) */
+    double temperature;
+    int32_t noise_order;
+    double lo, hi;
+    int32_t bounds_rule;
+    double grad_clip;
+    int32_t start;
+    int32_t noise_kind;
+    double noise_a, noise_b;
+    int64_t capacity; /* 0: as many as chains */
+    double restart_probability;
+} ebm__sampler_settings;
+
+/* What one piece of a step found out. Summed over the pieces in their order. */
+typedef struct ebm__chunk_report {
+    double grad_square; /* sum of squares of the elements of dE/dx */
+    int64_t accepted;
+    int64_t impossible; /* proposals with an energy of +infinity */
+} ebm__chunk_report;
+
+struct ebm_sampler {
+    ebm__handle handle;
+    ebm_model *model; /* kept */
+    int64_t n_chains;
+    int64_t dim;
+    uint64_t seed;
+    ebm__sampler_settings settings;
+    uint8_t *mask; /* dim, 0 = held; NULL: all free */
+
+    bool started;
+    float *x;      /* n_chains x dim: where the chains stand */
+    float *x_next; /* where a step puts them, before it is known to be whole */
+    uint64_t step; /* steps made: which noise the next one gets */
+    uint64_t episode; /* starts made: which noise the next one gets */
+
+    bool buffer_started;
+    float *buffer;     /* capacity x dim; NULL when the chains themselves persist */
+    int64_t *picks;    /* a permutation of the buffer's rows; the first n_chains are in the chains */
+
+    /* For MALA: energy and gradient where the chains stand. */
+    double *energy;
+    float *grad;
+
+    ebm__scratch scratch;       /* working memory of pieces */
+    ebm__chunk_report *reports; /* one a piece */
+
+    /* As it was before a trainer's batch of negatives. */
+    float *saved_x;
+    uint64_t saved_step, saved_episode;
+    bool saved_started;
+    int64_t saved_impossible;
+
+    /* Of the last run. */
+    bool has_stepped;
+    double grad_rms;
+    double acceptance;
+    int64_t impossible; /* since creation */
+
+    atomic_bool stop;
+    const atomic_bool *outer_stop; /* the trainer's, while it is at work */
+};
+
+/* sigma, set or derived. */
+double ebm__sampler_noise_std(const ebm_sampler *sampler);
+/* The settings as a pass of the vector kernels. */
+ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler);
+bool ebm__sampler_has_bounds(const ebm_sampler *sampler);
+
+/* settings.c: the first of n floats that is outside [lo, hi]; -1 when none is. */
+int64_t ebm__sampler_first_outside(int64_t n, const float *x, double lo, double hi);
+
+/* Has somebody asked to stop? */
+bool ebm__sampler_stop_requested(const ebm_sampler *sampler);
+
+/* starts.c: first states, by the start rule, when there are none. */
+ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller);
+/* starts.c: fresh noise for all chains, whatever the rule. */
+ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *caller);
+
+/*
+ * run.c: moves all chains, which have started. After every `thin` steps the states are appended to `out`, unless that is NULL. On
+ * failure the chains stand where the last whole step left them.
+ */
+ebm_status ebm__sampler_advance(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller);
+
+/*
+ * starts.c: a batch of negatives for a trainer: begin puts the chains at their starts (data: n rows, for EBM_START_DATA), then
+ * ebm__sampler_advance moves them; then either finish keeps them, or undo puts all back as it was before begin.
+ */
+ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const float *data, const char *caller);
+void ebm__sampler_finish_negatives(ebm_sampler *sampler);
+void ebm__sampler_undo_negatives(ebm_sampler *sampler);
+
+#endif /* EBM_SAMPLER_SAMPLER_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Steps over an array, in an order shuffled anew for each epoch. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/context.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/philox.h"
+#include "trainer/trainer.h"
+
+/* Every order equally likely (Fisher and Yates; Knuth 1997, algorithm 3.4.2 P), from the seed and the epoch's number alone. */
+static void shuffle(const ebm_trainer *trainer, int64_t n, int64_t *order) {
+    ebm__sequence sequence = {.seed = trainer->sampler->seed,
+                              .step = (uint64_t)trainer->epochs,
+                              .stream = EBM__STREAM_SHUFFLE};
+    for (int64_t i = 0; i < n; i++) {
+        order[i] = i;
+    }
+    for (int64_t i = 0; i < n - 1; i++) {
+        int64_t other = i + (int64_t)ebm__random_below(&sequence, i, (uint64_t)(n - i));
+        int64_t row = order[other];
+        order[other] = order[i];
+        order[i] = row;
+    }
+}
+
+static void gather(int64_t dim, int64_t n, const int64_t *order, const float *x, float *batch) {
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(batch + i * dim, x + order[i] * dim, (size_t)dim * sizeof *x);
+    }
+}
+
+static ebm_status fit_epoch(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
+    int64_t dim = trainer->model->dim;
+    int64_t size = trainer->settings.batch_size;
+    shuffle(trainer, n, trainer->order);
+    for (int64_t first = 0; first < n; first += size) {
+        int64_t rows = n - first < size ? n - first : size;
+        gather(dim, rows, trainer->order + first, x, trainer->batch);
+        EBM__TRY(ebm__trainer_step(trainer, rows, trainer->batch, caller));
+    }
+    trainer->epochs++;
+    ebm__log(trainer->handle.context, EBM_LOG_INFO,
+             "epoch %" PRId64 ", step %" PRId64 ": E of data %.6g, of negatives %.6g, gradient norm %.6g, learning rate %.3g",
+             trainer->epochs, trainer->steps, trainer->report.energy_data, trainer->report.energy_model,
+             trainer->report.grad_norm, ebm__trainer_learning_rate(trainer));
+    return EBM_OK;
+}
+
+ebm_status ebm_trainer_fit(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_epochs) {
+    EBM__REQUIRE(trainer);
+    if (n_epochs < 0) {
+        return ebm__fail(EBM_ERR_ARG, "%s: n_epochs is %" PRId64 ", must be 0 or more", __func__, n_epochs);
+    }
+    EBM__USE(use, trainer);
+    EBM__TRY(ebm__require_rows(trainer->model, __func__, "x", n, x));
+    if (n == 0 || n_epochs == 0) {
+        return EBM_OK;
+    }
+    ebm_context *context = trainer->handle.context;
+    int64_t rows = n < trainer->settings.batch_size ? n : trainer->settings.batch_size;
+    EBM__TRY(ebm__reserve(context, n * (int64_t)sizeof *trainer->order, __func__, &trainer->order, &trainer->order_bytes));
+    EBM__TRY(ebm__reserve(context, rows * trainer->model->dim * (int64_t)sizeof *x, __func__, &trainer->batch,
+                          &trainer->batch_bytes));
+    for (int64_t epoch = 0; epoch < n_epochs; epoch++) {
+        EBM__TRY(fit_epoch(trainer, n, x, __func__));
+    }
+    return EBM_OK;
+}

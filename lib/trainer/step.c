@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* One step: negatives, gradient, a proposed theta, a look at what it does, and only then the change. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "core/error.h"
+#include "trainer/trainer.h"
+
+/* Rows of data, and of negatives, that a proposed theta is looked at with: enough to see an explosion, too few to be felt. */
+enum { PROBE_ROWS = 32 };
+
+/* The probe is the end of the data and the beginning of the negatives, which are neighbours in trainer->rows. */
+static ebm_status probe_proposal(ebm_trainer *trainer, int64_t n) {
+    ebm_model *model = trainer->model;
+    int64_t m = trainer->sampler->n_chains;
+    int64_t n_probe = n < PROBE_ROWS ? n : PROBE_ROWS;
+    int64_t m_probe = m < PROBE_ROWS ? m : PROBE_ROWS;
+    const float *rows = trainer->rows + (n - n_probe) * model->dim;
+    double *energy = trainer->energy;
+    ebm_status status = ebm__model_energy_all(model, trainer->optimizer.next_theta, n_probe + m_probe, rows, false,
+                                              energy, NULL);
+    if (status != EBM_OK) {
+        return ebm__fail_within(status, "after the update: ");
+    }
+    double of_data = 0;
+    double of_model = 0;
+    for (int64_t i = 0; i < n_probe; i++) {
+        of_data += energy[i] / (double)n_probe;
+    }
+    for (int64_t i = 0; i < m_probe; i++) {
+        of_model += energy[n_probe + i] / (double)m_probe;
+    }
+    status = ebm__trainer_check_gap(trainer, of_data, of_model);
+    return status == EBM_OK ? EBM_OK : ebm__fail_within(status, "after the update: ");
+}
+
+static ebm_status propose(ebm_trainer *trainer, int64_t n, double grad_norm, const char *caller) {
+    EBM__TRY(ebm__average_prepare(trainer, caller));
+    EBM__TRY(ebm__optimizer_propose(trainer, grad_norm, caller));
+    return probe_proposal(trainer, n);
+}
+
+static ebm_status step_alone(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
+    EBM__USE(use_sampler, trainer->sampler);
+    EBM__USE(use_model, trainer->model);
+    ebm__trainer_report report;
+    EBM__TRY(ebm__trainer_compute(trainer, n, x, &report, caller));
+    ebm_status status = propose(trainer, n, report.grad_norm, caller);
+    if (status != EBM_OK) {
+        ebm__sampler_undo_negatives(trainer->sampler);
+        return ebm__trainer_failed(trainer, status, caller);
+    }
+    ebm__optimizer_accept(trainer);
+    ebm__average_update(trainer);
+    ebm__sampler_finish_negatives(trainer->sampler);
+    trainer->steps++;
+    trainer->batches++;
+    trainer->report = report;
+    trainer->has_report = true;
+    return EBM_OK;
+}
+
+/* The host looks on: the trainer can be read, model and sampler are free. */
+static ebm_status show_progress(ebm_trainer *trainer, const char *caller) {
+    const ebm__trainer_settings *s = &trainer->settings;
+    if (s->progress == NULL || trainer->steps % s->progress_every != 0) {
+        return EBM_OK;
+    }
+    atomic_store_explicit(&trainer->handle.activity, EBM__WATCHED, memory_order_release);
+    ebm__callback_depth++;
+    int32_t answer = s->progress(trainer, s->progress_data);
+    ebm__callback_depth--;
+    atomic_store_explicit(&trainer->handle.activity, EBM__WORKING, memory_order_release);
+    switch (answer) {
+        case EBM_CB_OK:
+            return EBM_OK;
+        case EBM_CB_STOP:
+            return ebm__fail(EBM_ERR_STOPPED, "%s: the progress callback asked to stop after step %" PRId64, caller,
+                             trainer->steps);
+        default:
+            return ebm__fail(EBM_ERR_CALLBACK, "%s: the progress callback returned %d after step %" PRId64, caller, answer,
+                             trainer->steps);
+    }
+}
+
+ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
+    EBM__TRY(step_alone(trainer, n, x, caller));
+    return show_progress(trainer, caller);
+}
+
+ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float *x) {
+    EBM__REQUIRE(trainer);
+    EBM__USE(use, trainer);
+    EBM__TRY(ebm__require_rows(trainer->model, __func__, "x", n, x));
+    return n == 0 ? EBM_OK : ebm__trainer_step(trainer, n, x, __func__);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* The trainer behind its handle, and the parts of a step. */
+#ifndef EBM_TRAINER_TRAINER_H
+#define EBM_TRAINER_TRAINER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ebm/trainer.h>
+
+#include "core/handle.h"
+#include "model/model.h"
+#include "sampler/sampler.h"
+
+typedef struct ebm__trainer_settings {
+    int32_t optimizer;
+    double learning_rate;
+    int32_t decay;
+    double final_ratio;
+    int64_t decay_steps;
+    double momentum;
+    double beta1, beta2;
+    double epsilon;
+    double weight_decay;
+    double grad_clip;
+    int64_t mcmc_steps;
+    int64_t batch_size;
+    double energy_penalty;
+    double data_noise;
+    double average_decay; /* 0: no average */
+    double gap_limit;
+    ebm_progress_fn progress;
+    void *progress_data;
+    int64_t progress_every;
+} ebm__trainer_settings;
+
+/* What a batch told. */
+typedef struct ebm__trainer_report {
+    double energy_data;
+    double energy_model;
+    double grad_norm;
+    double acceptance;
+} ebm__trainer_report;
+
+/*
+ * The optimizer's state. A step writes the new values into the second set, which becomes the first only when the step is known
+ * to be good: a step that fails has nothing to put back.
+ */
+typedef struct ebm__optimizer {
+    float *first, *second;           /* moments; SGD has its velocity in `first` */
+    float *next_first, *next_second; /* what a step would make of them */
+    float *next_theta;
+    double beta1_power, beta2_power; /* beta^t */
+} ebm__optimizer;
+
+struct ebm_trainer {
+    ebm__handle handle;
+    ebm_model *model;     /* kept */
+    ebm_sampler *sampler; /* kept */
+    ebm__trainer_settings settings;
+    int64_t steps;
+    int64_t epochs;
+    int64_t batches; /* gradients made: which noise the next data get */
+
+    /* One batch: rows of data, then rows of negatives. */
+    float *rows;
+    float *weight;
+    double *energy;
+    int64_t rows_bytes, weight_bytes, energy_bytes;
+
+    float *grad; /* n_params */
+    ebm__optimizer optimizer;
+    float *average; /* NULL: none yet */
+    bool swapped;   /* the model has the averaged parameters */
+
+    /* ebm_trainer_fit's own. */
+    int64_t *order;
+    float *batch;
+    int64_t order_bytes, batch_bytes;
+
+    bool has_report;
+    ebm__trainer_report report;
+    atomic_bool stop;
+};
+
+/*
+ * gradient.c: moves the chains and computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers into *report. The
+ * caller holds trainer, sampler and model, and ends with ebm__sampler_finish_negatives or ebm__sampler_undo_negatives; on
+ * failure that has been done.
+ */
+ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x, ebm__trainer_report *report,
+                                const char *caller);
+
+/* gradient.c: the gap beyond its limit is EBM_ERR_DIVERGED. */
+ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data, double energy_model);
+
+/* gradient.c: a NONFINITE status becomes EBM_ERR_DIVERGED, with the step's number; other failures get it too. */
+ebm_status ebm__trainer_failed(const ebm_trainer *trainer, ebm_status status, const char *caller);
+
+/* optimizer.c: writes what a step makes of theta and of the moments into the `next` arrays; and lets them become the present. */
+ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const char *caller);
+void ebm__optimizer_accept(ebm_trainer *trainer);
+void ebm__optimizer_clear(ebm_trainer *trainer);
+double ebm__trainer_learning_rate(const ebm_trainer *trainer);
+
+/* average.c: after a step. The memory must be there: ebm__average_prepare before the step. */
+ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller);
+void ebm__average_update(ebm_trainer *trainer);
+
+/* step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. */
+ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, const char *caller);
+
+#endif /* EBM_TRAINER_TRAINER_H */
