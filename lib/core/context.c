@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/context.h"
 
-#include <locale.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/error.h"
+#include "core/handle.h"
 #include "core/memory.h"
 #include "core/pool.h"
 
@@ -194,15 +193,11 @@ void ebm__log(ebm_context *context, int32_t level, const char *format, ...) {
         return;
     }
     char line[LOG_LINE_SIZE];
-    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    locale_t before = c_locale == (locale_t)0 ? (locale_t)0 : uselocale(c_locale);
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    ebm__format(line, sizeof line, format, args);
     va_end(args);
-    if (c_locale != (locale_t)0) {
-        uselocale(before);
-        freelocale(c_locale);
-    }
+    int depth = ebm__callback_enter();
     context->log(level, line, context->log_data);
+    ebm__callback_leave(depth);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/error.h"
 
-#include <stdarg.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,10 +25,21 @@ const char *ebm_last_error(void) {
     return last_error;
 }
 
+int ebm__format(char *out, size_t size, const char *format, va_list args) {
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = c_locale == (locale_t)0 ? (locale_t)0 : uselocale(c_locale);
+    int written = vsnprintf(out, size, format, args);
+    if (c_locale != (locale_t)0) {
+        uselocale(before);
+        freelocale(c_locale);
+    }
+    return written;
+}
+
 ebm_status ebm__fail(ebm_status code, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(last_error, sizeof last_error, format, args);
+    ebm__format(last_error, sizeof last_error, format, args);
     va_end(args);
     return code;
 }
@@ -38,7 +49,7 @@ ebm_status ebm__fail_within(ebm_status code, const char *format, ...) {
     memcpy(inner, last_error, sizeof inner);
     va_list args;
     va_start(args, format);
-    int written = vsnprintf(last_error, sizeof last_error, format, args);
+    int written = ebm__format(last_error, sizeof last_error, format, args);
     va_end(args);
     if (written >= 0 && written < LAST_ERROR_SIZE) {
         snprintf(last_error + written, sizeof last_error - (size_t)written, "%s", inner);

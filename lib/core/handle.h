@@ -30,9 +30,18 @@ void ebm__handle_release(ebm__handle *handle);
 
 /*
  * How many callbacks of the host are running further up this thread's stack. A callback that throws (C++) leaves the count
- * one too high: that is how a call that is being unwound knows that it has not ended well.
+ * one too high: that is how a call that is being unwound knows that it has not ended well. So every call of a host's
+ * function stands between the two below; leaving also forgets what was thrown, and caught, inside the callback.
  */
 extern _Thread_local int ebm__callback_depth;
+
+static inline int ebm__callback_enter(void) {
+    return ebm__callback_depth++;
+}
+
+static inline void ebm__callback_leave(int depth) {
+    ebm__callback_depth = depth;
+}
 
 /* One call's hold on a handle. */
 typedef struct ebm__use {
@@ -50,8 +59,11 @@ ebm_status ebm__readable(const ebm__handle *handle, const char *caller);
  * Holds a handle from here to the end of the block, also when an exception unwinds it (the library is built with
  * -fexceptions). Returns from the function that stands around it when the handle is busy or poisoned.
  */
-#define EBM__USE(name, object)                                                        \
+#define EBM__USE(name, object) EBM__USE_FOR(name, object, __func__)
+
+/* The same for a public function that this one works for: its name stands in the message. */
+#define EBM__USE_FOR(name, object, caller)                                            \
     __attribute__((cleanup(ebm__use_end))) ebm__use name = {NULL, 0};                 \
-    EBM__TRY(ebm__use_begin(&name, &(object)->handle, __func__))
+    EBM__TRY(ebm__use_begin(&name, &(object)->handle, caller))
 
 #endif /* EBM_CORE_HANDLE_H */

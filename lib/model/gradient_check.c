@@ -129,6 +129,7 @@ static ebm_status allocate(check *c, const char *caller) {
                                    : ebm__alloc(context, c->model->n_params, sizeof *c->theta, caller, &c->theta);
 }
 
+/* Runs at the end of the block, also when a callback's exception ends it. */
 static void release(check *c) {
     ebm_context *context = c->model->handle.context;
     ebm__free(context, c->x);
@@ -145,13 +146,9 @@ ebm_status ebm_model_check_gradients(ebm_model *model, int64_t n, const float *x
     worst in_x = {.row = -1};
     worst in_theta = {.row = -1};
     if (n > 0) {
-        check c = {.model = model, .n = n};
-        ebm_status status = allocate(&c, __func__);
-        if (status == EBM_OK) {
-            status = run_check(&c, __func__, x, &in_x, &in_theta);
-        }
-        release(&c);
-        EBM__TRY(status);
+        __attribute__((cleanup(release))) check c = {.model = model, .n = n};
+        EBM__TRY(allocate(&c, __func__));
+        EBM__TRY(run_check(&c, __func__, x, &in_x, &in_theta));
     }
     if (worst_x != NULL) {
         *worst_x = in_x.error;

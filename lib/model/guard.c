@@ -124,9 +124,9 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
     if (grad != NULL) {
         poison_floats(n * dim, grad);
     }
-    ebm__callback_depth++;
+    int depth = ebm__callback_enter();
     int32_t answer = model->energy_fn(n, dim, x, theta, energy, grad, model->user_data);
-    ebm__callback_depth--;
+    ebm__callback_leave(depth);
     EBM__TRY(check_answer("energy", answer, first_row, n));
     if (energy != NULL) {
         EBM__TRY(check_energies("energy", first_row, n, allow_infinity, model->sign, energy));
@@ -178,9 +178,9 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
         poison_doubles(n, energy);
     }
     poison_floats(model->n_params, grad);
-    ebm__callback_depth++;
+    int depth = ebm__callback_enter();
     int32_t answer = model->param_grad_fn(n, model->dim, x, weight, theta, energy, grad, model->user_data);
-    ebm__callback_depth--;
+    ebm__callback_leave(depth);
     EBM__TRY(check_answer("param_grad", answer, first_row, n));
     if (energy != NULL) {
         EBM__TRY(check_energies("param_grad", first_row, n, false, model->sign, energy));
@@ -194,9 +194,9 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
 
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta) {
     poison_floats(model->n_params, theta);
-    ebm__callback_depth++;
+    int depth = ebm__callback_enter();
     int32_t answer = model->init_fn(seed, model->n_params, theta, model->user_data);
-    ebm__callback_depth--;
+    ebm__callback_leave(depth);
     EBM__TRY(check_answer("init", answer, 0, 1));
     return check_theta_like(model, "init callback", theta);
 }

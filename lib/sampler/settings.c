@@ -14,7 +14,7 @@ static ebm_status set_double(ebm_sampler *sampler, const char *caller, const cha
     if (!valid) {
         return ebm__fail(EBM_ERR_ARG, "%s: %s is %g, must be %s", caller, name, value, range);
     }
-    EBM__USE(use, sampler);
+    EBM__USE_FOR(use, sampler, caller);
     *place = value;
     return EBM_OK;
 }
@@ -25,7 +25,7 @@ static ebm_status set_choice(ebm_sampler *sampler, const char *caller, const cha
         return ebm__fail(EBM_ERR_ARG, "%s: %s is %d, must be one of the constants %d to %d", caller, name, value, least,
                          most);
     }
-    EBM__USE(use, sampler);
+    EBM__USE_FOR(use, sampler, caller);
     *place = value;
     return EBM_OK;
 }

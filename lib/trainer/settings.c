@@ -12,7 +12,7 @@ static ebm_status set_double(ebm_trainer *trainer, const char *caller, const cha
     if (!valid) {
         return ebm__fail(EBM_ERR_ARG, "%s: %s is %g, must be %s", caller, name, value, range);
     }
-    EBM__USE(use, trainer);
+    EBM__USE_FOR(use, trainer, caller);
     *place = value;
     return EBM_OK;
 }
@@ -21,7 +21,7 @@ static ebm_status set_count(ebm_trainer *trainer, const char *caller, const char
     if (value < 1) {
         return ebm__fail(EBM_ERR_ARG, "%s: %s is %" PRId64 ", must be at least 1", caller, name, value);
     }
-    EBM__USE(use, trainer);
+    EBM__USE_FOR(use, trainer, caller);
     *place = value;
     return EBM_OK;
 }

@@ -41,8 +41,8 @@ static ebm_status propose(ebm_trainer *trainer, int64_t n, double grad_norm, con
 }
 
 static ebm_status step_alone(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
-    EBM__USE(use_sampler, trainer->sampler);
-    EBM__USE(use_model, trainer->model);
+    EBM__USE_FOR(use_sampler, trainer->sampler, caller);
+    EBM__USE_FOR(use_model, trainer->model, caller);
     ebm__trainer_report report;
     EBM__TRY(ebm__trainer_compute(trainer, n, x, &report, caller));
     ebm_status status = propose(trainer, n, report.grad_norm, caller);
@@ -67,9 +67,9 @@ static ebm_status show_progress(ebm_trainer *trainer, const char *caller) {
         return EBM_OK;
     }
     atomic_store_explicit(&trainer->handle.activity, EBM__WATCHED, memory_order_release);
-    ebm__callback_depth++;
+    int depth = ebm__callback_enter();
     int32_t answer = s->progress(trainer, s->progress_data);
-    ebm__callback_depth--;
+    ebm__callback_leave(depth);
     atomic_store_explicit(&trainer->handle.activity, EBM__WORKING, memory_order_release);
     switch (answer) {
         case EBM_CB_OK:
