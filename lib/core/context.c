@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/context.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "core/handle.h"
@@ -21,7 +23,8 @@ struct ebm_context {
 
     pthread_mutex_t lock; /* held while a loop runs or its means change; never waited for */
     ebm__pool *pool;      /* NULL: one thread */
-    int32_t n_threads;
+    pid_t owner;          /* the process that has these threads */
+    atomic_int n_threads; /* set after `owner` */
     ebm_parallel_for_fn parallel_for; /* the host's, or NULL */
     void *parallel_for_data;
 
@@ -45,8 +48,9 @@ ebm_status ebm_context_create_with_allocator(ebm_alloc_fn alloc_fn, ebm_free_fn 
     if (context == NULL) {
         return ebm__fail(EBM_ERR_NOMEM, "%s: no memory for a context", __func__);
     }
-    *context = (ebm_context){.alloc_fn = alloc_fn, .free_fn = free_fn, .opaque = opaque, .n_threads = 1};
+    *context = (ebm_context){.alloc_fn = alloc_fn, .free_fn = free_fn, .opaque = opaque};
     atomic_init(&context->references, 1);
+    atomic_init(&context->n_threads, 1);
     pthread_mutex_init(&context->lock, NULL);
     *out = context;
     return EBM_OK;
@@ -86,7 +90,15 @@ void ebm__context_free(ebm_context *context, void *memory) {
 }
 
 int32_t ebm__context_concurrency(const ebm_context *context) {
-    return context == NULL ? 1 : context->n_threads;
+    return context == NULL ? 1 : atomic_load_explicit(&context->n_threads, memory_order_acquire);
+}
+
+ebm_status ebm__context_check_fork(const ebm_context *context) {
+    int32_t n_threads = ebm__context_concurrency(context);
+    if (n_threads == 1 || getpid() == context->owner) {
+        return EBM_OK;
+    }
+    return ebm__fail(EBM_ERR_FORKED, "the context's %d threads belong to the parent of this forked process", n_threads);
 }
 
 /* Runs only when no loop is running, and returns with the lock held. */
@@ -108,7 +120,8 @@ ebm_status ebm_context_set_threads(ebm_context *context, int32_t n) {
     if (status == EBM_OK) {
         ebm__pool_destroy(context, context->pool);
         context->pool = pool;
-        context->n_threads = n;
+        context->owner = getpid();
+        atomic_store_explicit(&context->n_threads, n, memory_order_release);
     }
     pthread_mutex_unlock(&context->lock);
     return status;
@@ -117,7 +130,7 @@ ebm_status ebm_context_set_threads(ebm_context *context, int32_t n) {
 ebm_status ebm_context_get_threads(const ebm_context *context, int32_t *n) {
     EBM__REQUIRE(context);
     EBM__REQUIRE(n);
-    *n = context->n_threads;
+    *n = ebm__context_concurrency(context);
     return EBM_OK;
 }
 
@@ -159,28 +172,61 @@ ebm_status ebm_context_get_log(const ebm_context *context, ebm_log_fn *fn, void 
     return EBM_OK;
 }
 
-/* With the lock held. */
+/* A host's function that answers EBM_CB_OK is not taken at its word: one that threw in Python answers 0 too. */
+typedef struct counted_tasks {
+    ebm_task_fn task;
+    void *data;
+    int64_t n_tasks;
+    atomic_int_fast64_t done;
+} counted_tasks;
+
+static void run_counted(int64_t index, void *argument) {
+    counted_tasks *counted = argument;
+    if (index >= 0 && index < counted->n_tasks) {
+        counted->task(index, counted->data);
+        atomic_fetch_add_explicit(&counted->done, 1, memory_order_acq_rel);
+    }
+}
+
+static ebm_status run_by_host(const ebm_context *context, int64_t n_tasks, ebm_task_fn task, void *data) {
+    counted_tasks counted = {.task = task, .data = data, .n_tasks = n_tasks};
+    atomic_init(&counted.done, 0);
+    int depth = ebm__callback_enter();
+    int32_t answer = context->parallel_for(n_tasks, run_counted, &counted, context->parallel_for_data);
+    ebm__callback_leave(depth);
+    if (answer != EBM_CB_OK) {
+        return ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback returned %d", answer);
+    }
+    int64_t done = (int64_t)atomic_load_explicit(&counted.done, memory_order_acquire);
+    return done == n_tasks ? EBM_OK
+                           : ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback made %" PRId64 " calls of %" PRId64, done,
+                                       n_tasks);
+}
+
+static void unlock(pthread_mutex_t **lock) {
+    pthread_mutex_unlock(*lock);
+}
+
+/* With the lock held, which is given back also when a callback's exception passes. */
 static ebm_status run_on_threads(ebm_context *context, int64_t n_tasks, ebm_task_fn task, void *data) {
+    __attribute__((cleanup(unlock), unused)) pthread_mutex_t *lock = &context->lock;
     if (context->parallel_for != NULL) {
-        int32_t answer = context->parallel_for(n_tasks, task, data, context->parallel_for_data);
-        return answer == EBM_CB_OK
-                   ? EBM_OK
-                   : ebm__fail(EBM_ERR_CALLBACK, "ebm_parallel_for_fn: the host's function returned %d", answer);
+        return run_by_host(context, n_tasks, task, data);
     }
-    if (ebm__pool_forked(context->pool)) {
-        return ebm__fail(EBM_ERR_FORKED, "the context's %d threads belong to the parent of this forked process",
-                         context->n_threads);
+    if (context->pool != NULL) {
+        ebm__pool_run(context->pool, n_tasks, task, data);
+        return EBM_OK;
     }
-    ebm__pool_run(context->pool, n_tasks, task, data);
+    for (int64_t i = 0; i < n_tasks; i++) {
+        task(i, data);
+    }
     return EBM_OK;
 }
 
 ebm_status ebm__parallel_for(ebm_context *context, int64_t n_tasks, ebm_task_fn task, void *data) {
-    if (context != NULL && (context->pool != NULL || context->parallel_for != NULL) &&
-        pthread_mutex_trylock(&context->lock) == 0) {
-        ebm_status status = run_on_threads(context, n_tasks, task, data);
-        pthread_mutex_unlock(&context->lock);
-        return status;
+    EBM__TRY(ebm__context_check_fork(context));
+    if (context != NULL && n_tasks > 1 && pthread_mutex_trylock(&context->lock) == 0) {
+        return run_on_threads(context, n_tasks, task, data);
     }
     for (int64_t i = 0; i < n_tasks; i++) {
         task(i, data);

@@ -16,6 +16,9 @@ void ebm__context_release(ebm_context *context);
 void *ebm__context_alloc(ebm_context *context, size_t size);
 void ebm__context_free(ebm_context *context, void *memory);
 
+/* EBM_ERR_FORKED in a forked child of the process that started the context's threads. */
+ebm_status ebm__context_check_fork(const ebm_context *context);
+
 /* How many tasks of ebm__parallel_for may run at once, as far as is known. At least 1. */
 int32_t ebm__context_concurrency(const ebm_context *context);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3"
- * (2011), section 3.3, one block at a time: for single draws, and as what the vectorised loops are tested against.
+ * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
+ * 1, 2, 3" (2011), section 3.3, one block at a time: for single draws, and as what the vectorised loops are tested
+ * against.
  */
 #ifndef EBM_CORE_PHILOX_H
 #define EBM_CORE_PHILOX_H
@@ -48,8 +49,8 @@ static inline void ebm__random_block(const ebm__sequence *sequence, uint64_t blo
 }
 
 /*
- * Single draws: draw e of a sequence is made from words 0 and 1 of its block e, so a sequence serves either single draws
- * or the numbers of ebm__simd, not both.
+ * Single draws: draw e of a sequence is made from words 0 and 1 of its block e, so a sequence serves either
+ * single draws or the numbers of ebm__simd, not both.
  */
 static inline uint64_t ebm__random_u64(const ebm__sequence *sequence, int64_t e) {
     uint32_t word[4];

@@ -99,7 +99,8 @@ static void post_work(ebm__pool *pool) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void wait_until_done(ebm__pool *pool) {
+static void wait_until_done(ebm__pool *const *place) {
+    ebm__pool *pool = *place;
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&pool->n_working, memory_order_acquire) == 0) {
             break;
@@ -120,8 +121,9 @@ void ebm__pool_run(ebm__pool *pool, int64_t n_tasks, ebm_task_fn task, void *dat
     pool->n_tasks = n_tasks;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     post_work(pool);
+    /* Waits also when a callback's exception passes: the others still work on what the caller's stack holds. */
+    __attribute__((cleanup(wait_until_done), unused)) ebm__pool *const posted = pool;
     take_tasks(pool);
-    wait_until_done(pool);
 }
 
 bool ebm__pool_forked(const ebm__pool *pool) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inner loops that are built several times, for wider and wider vectors, and chosen when the program runs. Every width
- * gives the same bits: no multiplication is fused with an addition, and sums are kept in the same lanes.
+ * The inner loops that are built several times, for wider and wider vectors, and chosen when the program runs.
+ * Every width gives the same bits: no multiplication is fused with an addition, and sums are kept in the same
+ * lanes.
  */
 #ifndef EBM_CORE_SIMD_H
 #define EBM_CORE_SIMD_H
@@ -24,10 +25,10 @@ enum {
 };
 
 /*
- * Names a flat, endless sequence of random numbers. Number e of the sequence comes from Philox4x32-10 (Salmon et al. 2011)
- * with key = seed and counter = (block low, block high, step low, stream << 24 | step high), where, with g = e / 64 and
- * r = e % 64: block = 16 g + r % 16, and the word of that block is r / 16. For chains x of dim floats, element i of chain c
- * is number c * dim + i: it depends on nothing else.
+ * Names a flat, endless sequence of random numbers. Number e of the sequence comes from Philox4x32-10 (Salmon et
+ * al. 2011) with key = seed and counter = (block low, block high, step low, stream << 24 | step high), where, with
+ * g = e / 64 and r = e % 64: block = 16 g + r % 16, and the word of that block is r / 16. For chains x of dim
+ * floats, element i of chain c is number c * dim + i: it depends on nothing else.
  */
 typedef struct ebm__sequence {
     uint64_t seed;
@@ -48,23 +49,26 @@ typedef struct ebm__simd {
 
     /*
      * out[j] = uniform number first + j of the sequence, j in [0, count): (word >> 8) * 2^-24, in [0, 1), exact.
-     * normals: by Box and Muller (1958) on pairs of words of one block: words 0, 1 give r cos, r sin as numbers 0, 1 of the
-     * block, words 2, 3 as numbers 2, 3. (The uniform under the logarithm is never 0, and carries 32 bits for the tail.)
+     * normals: by Box and Muller (1958) on pairs of words of one block: words 0, 1 give r cos, r sin as numbers 0,
+     * 1 of the block, words 2, 3 as numbers 2, 3. (The uniform under the logarithm is never 0, and carries 32 bits
+     * for the tail.)
      */
     void (*uniforms)(const ebm__sequence *sequence, int64_t first, int64_t count, float *out);
     void (*normals)(const ebm__sequence *sequence, int64_t first, int64_t count, float *out);
 
     /*
-     * A Langevin pass over elements first .. first + count - 1 of the states, with their numbers of the sequence (none are
-     * made when sigma is 0). grad may be NULL: no drift. x, grad and x_next point at element `first`; x_next may be x. Adds the sum of grad^2, before the clip, to
-     * *grad_square (in double, in fixed lanes). Returns 0, or 1 when some x_next is not finite. grad is finite.
+     * A Langevin pass over elements first .. first + count - 1 of the states, with their numbers of the sequence
+     * (none are made when sigma is 0). grad may be NULL: no drift. x, grad and x_next point at element `first`;
+     * x_next may be x. Adds the sum of grad^2, before the clip, to *grad_square (in double, in fixed lanes).
+     * Returns 0, or 1 when some x_next is not finite: a state that is not finite before the bounds is never brought
+     * inside by them, it becomes NaN. grad is finite.
      */
-    int (*langevin)(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count, const float *x,
-                    const float *grad, float *x_next, double *grad_square);
+    int (*langevin)(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
+                    const float *x, const float *grad, float *x_next, double *grad_square);
 
     /*
-     * An activation over rows x width pre-activations: z = h[r, c] + bias[c] in place becomes h = act(z); slope, unless NULL,
-     * receives act'(z). activation is one of EBM_ACT_... .
+     * An activation over rows x width pre-activations: z = h[r, c] + bias[c] in place becomes h = act(z); slope,
+     * unless NULL, receives act'(z). activation is one of EBM_ACT_... . NaN gives NaN.
      */
     void (*activate)(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h, float *slope);
 } ebm__simd;

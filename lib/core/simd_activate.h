@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Activations and their slopes. A part of core/simd_body.h. NaN gives NaN. */
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <ebm/energies.h>
@@ -9,20 +8,19 @@
 #define EXP_LEAST -104.0F
 
 /*
- * exp(b) for b <= 0, NaN for NaN: b = n log 2 + r with log 2 in two parts (n times the first is exact) and exp r by the minimax
- * polynomial for relative error (1.1e-7). 2^n is made in two factors, as it may be less than the least normal float.
+ * exp(b) for b <= 0, NaN for NaN: b = n log 2 + r, with log 2 in two parts (n times the first is exact), and exp r
+ * by the minimax polynomial for relative error (1.1e-7). 2^n comes in two factors, as it may be less than the least
+ * normal float.
  */
 EBM__INLINE v_float exp_negative(v_float b) {
-    const float whole = 0x1.8p23F + 127.0F + 64.0F; /* leaves n and the bias of a float's exponent, raised by 64, in the last bits */
+    const float whole = 0x1.8p23F + 127.0F + 64.0F; /* leaves n + 64, with an exponent's bias, in the last bits */
     v_float shifted = b * 0x1.715476p+0F + whole;
     v_float n = shifted - whole;
     v_float r = (b - n * 0x1.62E400p-1F) - n * 0x1.7F7D1Cp-20F;
-    v_float p = r * 0x1.106284p-7F + 0x1.5729F0p-5F;
-    p = p * r + 0x1.5557AEp-3F;
-    p = p * r + 0x1.FFFDFCp-2F;
-    p = p * r + 1.0F;
-    p = p * r + 1.0F;
-    v_float scaled = p * (v_float)((v_int)shifted << 23);
+    v_float r2 = r * r;
+    v_float low = r * 0x1.5557AEp-3F + 0x1.FFFDFCp-2F;
+    v_float p = ((r * 0x1.106284p-7F + 0x1.5729F0p-5F) * r2 + low) * r2 + (r + 1.0F);
+    v_float scaled = p * (v_float)((v_uint)shifted << 23);
     return v_select_less(b, v_set(EXP_LEAST), v_set(0.0F), scaled) * 0x1p-64F;
 }
 
@@ -32,8 +30,8 @@ EBM__INLINE v_float minus_abs(v_float z) {
 
 /* s = 1 / (1 + exp(-z)); z s, s + z s (1 - s). Where exp has come to 0, z s (1 - s) must not be infinity times 0. */
 EBM__INLINE void silu(v_float z, v_float *h, v_float *slope) {
-    v_float bounded = v_max(v_set(2.0F * EXP_LEAST), v_min(v_set(-2.0F * EXP_LEAST), z));
-    v_float e = exp_negative(minus_abs(bounded));
+    v_float bounded = v_max(v_set(EXP_LEAST), v_min(v_set(-EXP_LEAST), z));
+    v_float e = exp_negative(minus_abs(z));
     v_float d = 1.0F / (1.0F + e);
     v_float less = e * d; /* s or 1 - s, the smaller */
     v_float shrunk = bounded * less;
@@ -43,19 +41,16 @@ EBM__INLINE void silu(v_float z, v_float *h, v_float *slope) {
 }
 
 /*
- * max(z, 0) + log(1 + e) with e = exp(-|z|), and log(1 + e) = 2 artanh(a) with a = e / (2 + e) in [0, 1/3], minimax to 4.5e-9;
- * slope 1 / (1 + exp(-z)). One division serves both.
+ * max(z, 0) + log(1 + e) with e = exp(-|z|); log(1 + e) = 2 artanh(a) with a = e / (2 + e) in [0, 1/3], minimax to
+ * 4.5e-9; slope 1 / (1 + exp(-z)).
  */
 EBM__INLINE void softplus(v_float z, v_float *h, v_float *slope) {
     v_float e = exp_negative(minus_abs(z));
-    v_float both = 1.0F / ((1.0F + e) * (2.0F + e));
-    v_float d = (2.0F + e) * both;
-    v_float a = e * ((1.0F + e) * both);
-    v_float square = a * a;
-    v_float q = square * 0x1.1ED7C2p-2F + 0x1.1EBD0Cp-2F;
-    q = q * square + 0x1.99D208p-2F;
-    q = q * square + 0x1.555502p-1F;
-    q = q * square + 2.0F;
+    v_float a = e / (2.0F + e);
+    v_float a2 = a * a;
+    v_float low = a2 * 0x1.99D208p-2F + 0x1.555502p-1F;
+    v_float q = ((a2 * 0x1.1ED7C2p-2F + 0x1.1EBD0Cp-2F) * (a2 * a2) + low) * a2 + 2.0F;
+    v_float d = 1.0F / (1.0F + e);
     *h = v_max(v_set(0.0F), z) + q * a;
     *slope = v_select_negative((v_int)z, e * d, d);
 }
@@ -114,13 +109,14 @@ EBM__INLINE void activate_run(int32_t activation, int64_t count, const float *bi
     }
 }
 
-/* Rows that are shorter than this are worked on several at a time, beside as many copies of the bias: fewer ends of rows. */
+/* Rows of which two or more fit are worked on together, beside as many copies of the bias: fewer ends of rows. */
 enum { TILE = 512 };
 
-EBM__INLINE void activate_rows(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h, float *slope) {
+EBM__INLINE void activate_rows(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h,
+                               float *slope) {
     float tile[TILE];
     int64_t together = 1;
-    if (width <= TILE / 2 && rows > 1) {
+    if (width > 0 && width <= TILE / 2 && rows > 1) {
         together = least(TILE / width, rows);
         for (int64_t r = 0; r < together; r++) {
             memcpy(tile + r * width, bias, (size_t)width * sizeof *bias);

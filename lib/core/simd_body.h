@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loops of core/simd.h, written once for all widths. The file that includes this has defined EBM__LANES, EBM__WIDTH_NAME,
- * the types of core/simd_vector.h, and:
+ * The loops of core/simd.h, written once for all widths. The file that includes this has defined EBM__LANES,
+ * EBM__WIDTH_NAME, what stands in core/simd_vector.h, and:
  *   v_mul_even(a, b)               the 64-bit products of the low halves of quads
  *   v_pack(a, b)                   the low halves of quads: of every four lanes two are a's, then two are b's
  *   v_xor3, v_sqrt                 a ^ b ^ c; the square root, correctly rounded

@@ -12,9 +12,9 @@ enum { SQUARE_LANES = 16, SQUARE_VECTORS = 2 * SQUARE_LANES / EBM__LANES };
 /* A pass, and what its bounds come to. */
 typedef struct moves {
     ebm__langevin pass;
-    float period;        /* of the mirror images, 2 (hi - lo); 0: there is no second bound to come to */
-    float per_period;    /* 1 / period, or 0 */
-    float least, most;   /* the bounds, or the range of float */
+    float period;      /* of the mirror images, 2 (hi - lo); 0: there is no second bound to come to */
+    float per_period;  /* 1 / period, or 0 */
+    float least, most; /* the bounds, or the range of float */
 } moves;
 
 static moves prepare(const ebm__langevin *pass) {
@@ -27,7 +27,7 @@ static moves prepare(const ebm__langevin *pass) {
     return m;
 }
 
-/* Where y comes to lie after as many reflections as it takes, however far out it is; y itself where it is inside, or NaN. */
+/* Where y comes to lie after as many reflections as it takes; y itself where it is inside, or NaN. */
 EBM__INLINE v_float mirrored(const moves *m, v_float y) {
     const float whole = 0x1.8p23F; /* adding and taking away rounds to a whole number */
     const ebm__langevin *pass = &m->pass;
@@ -41,8 +41,8 @@ EBM__INLINE v_float mirrored(const moves *m, v_float y) {
 }
 
 /*
- * One group. Zero times a number is NaN for what is not finite: that is how such states are found, and how they stay visible when
- * a bound would have made them finite again.
+ * One group. Zero times a number is NaN where the number is not finite: that is how such states are found, and how
+ * they stay visible where a bound would have made them finite again.
  */
 EBM__INLINE void move_group(int kind, const moves *m, const float *z, const float *x, const float *grad, float *x_next,
                             v_float *not_finite) {
@@ -100,8 +100,8 @@ static int all_zero(v_float sums) {
     return 1;
 }
 
-EBM__INLINE int move(int kind, const moves *m, const ebm__sequence *sequence, int64_t first, int64_t count, const float *x,
-                     const float *grad, float *x_next, double *grad_square) {
+EBM__INLINE int move(int kind, const moves *m, const ebm__sequence *sequence, int64_t first, int64_t count,
+                     const float *x, const float *grad, float *x_next, double *grad_square) {
     generator g = begin(sequence);
     v_double squares[SQUARE_VECTORS] = {{0}};
     v_float not_finite = v_set(0.0F);
@@ -137,8 +137,8 @@ EBM__INLINE int move(int kind, const moves *m, const ebm__sequence *sequence, in
     return all_zero(not_finite) ? 0 : 1;
 }
 
-static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count, const float *x,
-                    const float *grad, float *x_next, double *grad_square) {
+static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
+                    const float *x, const float *grad, float *x_next, double *grad_square) {
     moves m = prepare(pass);
     bool bounded = pass->lo > -INFINITY || pass->hi < INFINITY;
     if (bounded && pass->reflect) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The loops as built for each width: NULL where the compiler could not. Whether the processor runs them is another question. */
+/*
+ * The loops as built for each width; NULL where the build has none. Whether the processor runs them is another
+ * question.
+ */
 #ifndef EBM_CORE_SIMD_TABLES_H
 #define EBM_CORE_SIMD_TABLES_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of EBM__LANES floats, by the vector extension that gcc and clang share. What it lacks, or compiles badly, each width
- * adds in its own file (v_mul_even and the rest). Included once per width, after EBM__LANES is defined.
+ * Vectors of EBM__LANES floats, by the vector extension that gcc and clang share. What it lacks, or what they
+ * compile badly, each width adds in its own file (see core/simd_body.h).
  */
 #include <stdint.h>
 #include <string.h>

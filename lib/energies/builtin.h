@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What every energy of the library needs beside its formulas: a state with working memory, and a model made around it. */
+/* What every energy of the library needs beside its formulas: a state with working memory, and a model around it. */
 #ifndef EBM_ENERGIES_BUILTIN_H
 #define EBM_ENERGIES_BUILTIN_H
 

@@ -27,8 +27,8 @@ static double wells(int64_t dim, const float *x) {
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-static int32_t double_well_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
-                                  void *user_data) {
+static int32_t double_well_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,
+                                  float *grad_x, void *user_data) {
     (void)user_data;
     for (int64_t r = 0; energy != NULL && r < n; r++) {
         energy[r] = (double)theta[0] * wells(dim, x + r * dim);

@@ -26,8 +26,8 @@ static ebm_status check_mean(int64_t dim, const float *mean) {
 }
 
 /*
- * The two halves may differ by rounding, 1e-6 of what |P_ij| can be at most where P is positive definite: the geometric mean
- * of P_ii and P_jj. A diagonal entry that is not positive is left to the factorisation.
+ * The two halves may differ by rounding, 1e-6 of what |P_ij| can be at most where P is positive definite: the geometric
+ * mean of P_ii and P_jj. A diagonal entry that is not positive is left to the factorisation.
  */
 static ebm_status check_symmetric(int64_t dim, const float *p) {
     for (int64_t i = 0; i < dim; i++) {
@@ -35,14 +35,15 @@ static ebm_status check_symmetric(int64_t dim, const float *p) {
             double lower = (double)p[i * dim + j];
             double upper = (double)p[j * dim + i];
             if (!isfinite(lower) || !isfinite(upper)) {
-                return ebm__fail(EBM_ERR_ARG, "%s: precision[%" PRId64 ", %" PRId64 "] or its mirror is %g, must be finite",
-                                 CALLER, i, j, isfinite(lower) ? upper : lower);
+                return ebm__fail(EBM_ERR_ARG,
+                                 "%s: precision[%" PRId64 ", %" PRId64 "] or its mirror is %g, must be finite", CALLER,
+                                 i, j, isfinite(lower) ? upper : lower);
             }
             double size = sqrt(fabs((double)p[i * dim + i] * (double)p[j * dim + j]));
             if (fabs(lower - upper) > 1e-6 * size) {
                 return ebm__fail(EBM_ERR_ARG,
-                                 "%s: precision[%" PRId64 ", %" PRId64 "] is %g and its mirror %g, must be symmetric", CALLER,
-                                 i, j, lower, upper);
+                                 "%s: precision[%" PRId64 ", %" PRId64 "] is %g and its mirror %g, must be symmetric",
+                                 CALLER, i, j, lower, upper);
             }
         }
     }
@@ -64,8 +65,8 @@ static double dot(int64_t n, const double *a, const double *b) {
 }
 
 /*
- * Cholesky's factorisation of the symmetric part, row by row: L_ij = (P_ij - sum_k L_ik L_jk) / L_jj. A pivot that is no
- * larger than the rounding error of a factorisation, (dim + 1) eps P_ii (Higham 2002, theorem 10.3), counts as zero.
+ * Cholesky's factorisation of the symmetric part, row by row: L_ij = (P_ij - sum_k L_ik L_jk) / L_jj. A pivot that is
+ * no larger than the rounding error of a factorisation, (dim + 1) eps P_ii (Higham 2002, theorem 10.3), counts as zero.
  */
 static ebm_status factorise(int64_t dim, const float *p, double *factor) {
     for (int64_t i = 0; i < dim; i++) {
@@ -77,7 +78,8 @@ static ebm_status factorise(int64_t dim, const float *p, double *factor) {
         double diagonal = (double)p[i * dim + i];
         double pivot = diagonal - dot(i, row, row);
         if (!(pivot > (double)(dim + 1) * DBL_EPSILON * diagonal)) {
-            return ebm__fail(EBM_ERR_ARG, "%s: precision is not positive definite: pivot %" PRId64 " is %g, must be above 0",
+            return ebm__fail(EBM_ERR_ARG,
+                             "%s: precision is not positive definite: pivot %" PRId64 " is %g, must be above 0",
                              CALLER, i, pivot);
         }
         row[i] = sqrt(pivot);
@@ -110,7 +112,8 @@ static ebm_status add_tensors(ebm_model *model, int64_t dim) {
     return ebm_model_add_tensor(model, "precision", 2, shape);
 }
 
-static ebm_status set_values(ebm_context *context, ebm_model *model, int64_t dim, const float *mean, const float *precision) {
+static ebm_status set_values(ebm_context *context, ebm_model *model, int64_t dim, const float *mean,
+                             const float *precision) {
     EBM__TRY(ebm_model_init_params(model, 0));
     if (mean != NULL) {
         EBM__TRY(check_mean(dim, mean));
@@ -128,6 +131,9 @@ ebm_status ebm_gaussian_create(ebm_context *context, int64_t dim, const float *m
     static const ebm__builtin_callbacks callbacks = {ebm__gaussian_energy, ebm__gaussian_param_grad, init};
     EBM__REQUIRE(out);
     EBM__TRY(ebm__builtin_check_dim(dim, CALLER));
+    if (dim > (INT64_MAX / (int64_t)sizeof(float) - dim) / dim) {
+        return ebm__fail(EBM_ERR_OVERFLOW, "%s: dim is %" PRId64 ", and dim x dim floats do not fit", CALLER, dim);
+    }
     ebm__gaussian *gaussian;
     EBM__TRY(ebm__builtin_state_create(context, sizeof(*gaussian), CALLER, &gaussian));
     gaussian->dim = dim;

@@ -12,7 +12,6 @@
 
 #include "core/blas.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "core/simd.h"
 
 static const char CALLER[] = "ebm_mlp_create";
@@ -28,11 +27,12 @@ static ebm_status check_arguments(int64_t dim, int32_t n_hidden, const int64_t *
     }
     for (int32_t l = 0; l < n_hidden; l++) {
         if (widths[l] < 1) {
-            return ebm__fail(EBM_ERR_ARG, "%s: widths[%" PRId32 "] is %" PRId64 ", must be 1 or more", CALLER, l, widths[l]);
+            return ebm__fail(EBM_ERR_ARG, "%s: widths[%" PRId32 "] is %" PRId64 ", must be 1 or more", CALLER, l,
+                             widths[l]);
         }
         if (widths[l] > EBM__BLAS_MAX) {
-            return ebm__fail(EBM_ERR_OVERFLOW, "%s: widths[%" PRId32 "] is %" PRId64 ", must be at most %" PRId64, CALLER, l,
-                             widths[l], EBM__BLAS_MAX);
+            return ebm__fail(EBM_ERR_OVERFLOW, "%s: widths[%" PRId32 "] is %" PRId64 ", must be at most %" PRId64,
+                             CALLER, l, widths[l], EBM__BLAS_MAX);
         }
     }
     if (activation < EBM_ACT_SILU || activation > EBM_ACT_RELU) {
@@ -41,18 +41,18 @@ static ebm_status check_arguments(int64_t dim, int32_t n_hidden, const int64_t *
     return EBM_OK;
 }
 
-/* Every product is checked when the tensors are added, before a place is used. */
 static ebm_status lay_out(ebm__mlp *mlp, int64_t dim, int32_t n_hidden, const int64_t *widths, int32_t activation) {
+    const int64_t most = INT64_MAX / (int64_t)sizeof(float);
     int64_t in = dim;
     int64_t place = 0;
     mlp->activation = activation;
     mlp->n_hidden = n_hidden;
     for (int32_t l = 0; l <= n_hidden; l++) {
         int64_t out = l < n_hidden ? widths[l] : 1;
-        int64_t size;
-        if (!ebm__multiply(in, out, &size) || size > INT64_MAX - place - out) {
-            return ebm__fail(EBM_ERR_OVERFLOW, "%s: layer %" PRId32 " of %" PRId64 " x %" PRId64 " weights does not fit",
-                             CALLER, l + 1, out, in);
+        int64_t size = in * out; /* each below 2^31 */
+        if (size > most - out - place) {
+            return ebm__fail(EBM_ERR_OVERFLOW, "%s: with the %" PRId64 " x %" PRId64 " weights of layer %" PRId32
+                             ", the parameters do not fit", CALLER, out, in, l + 1);
         }
         mlp->layer[l] = (ebm__mlp_layer){.in = in, .out = out, .weight = place, .bias = place + size};
         place += size + out;
@@ -82,8 +82,8 @@ static ebm_status add_tensors(ebm_model *model, const ebm__mlp *mlp) {
 }
 
 /*
- * Weights from N(0, g / fan_in), biases 0. g = 2 keeps the size of signals where about half of them pass (He et al. 2015,
- * eq. 10), g = 1 where all of them do (LeCun et al. 1998). Number i of the random sequence is for element i of theta.
+ * Weights from N(0, g / fan_in), biases 0. g = 2 keeps the size of signals where about half of them pass (He et al.
+ * 2015, eq. 10), g = 1 where all do (LeCun et al. 1998). Number i of the random sequence is for element i of theta.
  */
 static int32_t init(uint64_t seed, int64_t n_params, float *theta, void *user_data) {
     const ebm__mlp *mlp = user_data;
@@ -101,8 +101,8 @@ static int32_t init(uint64_t seed, int64_t n_params, float *theta, void *user_da
     return EBM_CB_OK;
 }
 
-ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths, int32_t activation,
-                          ebm_model **out) {
+ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths,
+                          int32_t activation, ebm_model **out) {
     static const ebm__builtin_callbacks callbacks = {ebm__mlp_energy, ebm__mlp_param_grad, init};
     EBM__REQUIRE(out);
     EBM__TRY(check_arguments(dim, n_hidden, widths, activation));

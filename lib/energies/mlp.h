@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside the multilayer perceptron: h_0 = x, h_l = act(W_l h_(l-1) + b_l) for l = 1 .. L, E = w' h_L + b. In the code layers
- * count from 0, so layer l maps input l to output l, and the last one, `layer[n_hidden]`, is the output w, b.
+ * Inside the multilayer perceptron: h_0 = x, h_l = act(W_l h_(l-1) + b_l) for l = 1 .. L, E = w' h_L + b. In the code
+ * layers count from 0, and the last one, layer[n_hidden], is the output w, b.
  */
 #ifndef EBM_ENERGIES_MLP_H
 #define EBM_ENERGIES_MLP_H
@@ -33,7 +33,7 @@ typedef struct ebm__mlp {
 /* The callbacks; user_data is an ebm__mlp. */
 int32_t ebm__mlp_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
                         void *user_data);
-int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta, double *energy,
-                            float *grad_theta, void *user_data);
+int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
+                            double *energy, float *grad_theta, void *user_data);
 
 #endif /* EBM_ENERGIES_MLP_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The multilayer perceptron's callbacks: one forward pass, and one backward pass by the chain rule (Rumelhart, Hinton and
- * Williams 1986). With slopes s_l = act'(W_l h_(l-1) + b_l):
+ * The multilayer perceptron's callbacks: one forward pass, and one backward pass by the chain rule (Rumelhart, Hinton
+ * and Williams 1986). With slopes s_l = act'(W_l h_(l-1) + b_l):
  *   delta_L = w s_L, delta_(l-1) = (W_l' delta_l) s_(l-1), dE/dx = W_1' delta_1,
  *   dE/dW_l = delta_l h_(l-1)', dE/db_l = delta_l, dE/dw = h_L, dE/db = 1.
  * Rows pass in blocks that leave the processor's second-level cache some room; matrix products are BLAS's.
@@ -58,7 +58,8 @@ static void forward(const block *b) {
     const ebm__simd *simd = ebm__simd_used();
     for (int32_t l = 0; l < b->mlp->n_hidden; l++) {
         const ebm__mlp_layer *layer = &b->mlp->layer[l];
-        ebm__gemm(false, true, b->rows, layer->out, layer->in, input_of(b, l), b->theta + layer->weight, 0.0F, b->hidden[l]);
+        ebm__gemm(false, true, b->rows, layer->out, layer->in, input_of(b, l), b->theta + layer->weight, 0.0F,
+                  b->hidden[l]);
         simd->activate(b->mlp->activation, b->rows, layer->out, b->theta + layer->bias, b->hidden[l], b->slope[l]);
     }
 }
@@ -66,8 +67,10 @@ static void forward(const block *b) {
 static void write_energies(const block *b, double *energy) {
     const ebm__mlp_layer *output = &b->mlp->layer[b->mlp->n_hidden];
     const float *last = input_of(b, b->mlp->n_hidden);
+    const float *w = b->theta + output->weight;
+    double bias = (double)b->theta[output->bias];
     for (int64_t r = 0; r < b->rows; r++) {
-        energy[r] = ebm__dot(output->in, last + r * output->in, b->theta + output->weight) + (double)b->theta[output->bias];
+        energy[r] = ebm__dot(output->in, last + r * output->in, w) + bias;
     }
 }
 
@@ -175,8 +178,8 @@ int32_t ebm__mlp_energy(int64_t n, int64_t dim, const float *x, const float *the
     return pass(user_data, n, x, theta, &(outputs){.energy = energy, .grad_x = grad_x});
 }
 
-int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta, double *energy,
-                            float *grad_theta, void *user_data) {
+int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
+                            double *energy, float *grad_theta, void *user_data) {
     (void)dim;
     return pass(user_data, n, x, theta, &(outputs){.energy = energy, .weight = weight, .grad_theta = grad_theta});
 }

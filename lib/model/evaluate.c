@@ -93,14 +93,14 @@ ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64
     int64_t rows = summed_rows_per_chunk(model, n);
     int64_t n_chunks = (n - 1) / rows + 1;
     param_grad_job job = {model, theta, x, weight, energy, grad, n_chunks, grad};
+    ebm_context *context = model->handle.context;
     if (n_chunks == 1) {
-        return param_grad_chunk(&job, 0, 0, n);
+        return ebm__parallel_rows(context, n, rows, param_grad_chunk, &job);
     }
     int64_t bytes;
     if (!ebm__multiply(n_chunks * (int64_t)sizeof *grad, model->n_params, &bytes)) {
         return ebm__fail(EBM_ERR_OVERFLOW, "gradients of %" PRId64 " parameters do not fit", model->n_params);
     }
-    ebm_context *context = model->handle.context;
     EBM__TRY(ebm__reserve(context, bytes, "gradients of chunks", &model->partial, &model->partial_bytes));
     job.partial = model->partial;
     EBM__TRY(ebm__parallel_rows(context, n, rows, param_grad_chunk, &job));

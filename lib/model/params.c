@@ -234,6 +234,16 @@ ebm_status ebm_model_bind_params(ebm_model *model, int64_t n, float *theta) {
     return EBM_OK;
 }
 
+/* Memory that goes back at the end of the block, also when a callback's exception ends it. */
+typedef struct temporary {
+    ebm_context *context;
+    float *memory;
+} temporary;
+
+static void free_temporary(temporary *t) {
+    ebm__free(t->context, t->memory);
+}
+
 ebm_status ebm_model_init_params(ebm_model *model, uint64_t seed) {
     EBM__REQUIRE(model);
     EBM__USE(use, model);
@@ -243,14 +253,12 @@ ebm_status ebm_model_init_params(ebm_model *model, uint64_t seed) {
     if (model->n_params == 0) {
         return EBM_OK;
     }
-    float *theta;
-    EBM__TRY(ebm__alloc(model->handle.context, model->n_params, sizeof *theta, __func__, &theta));
-    ebm_status status = ebm__guard_init(model, seed, theta);
-    if (status == EBM_OK) {
-        memcpy(model->theta, theta, (size_t)model->n_params * sizeof *theta);
-    } else {
-        status = ebm__fail_within(status, "%s: ", __func__);
+    __attribute__((cleanup(free_temporary))) temporary theta = {.context = model->handle.context};
+    EBM__TRY(ebm__alloc(theta.context, model->n_params, sizeof *theta.memory, __func__, &theta.memory));
+    ebm_status status = ebm__guard_init(model, seed, theta.memory);
+    if (status != EBM_OK) {
+        return ebm__fail_within(status, "%s: ", __func__);
     }
-    ebm__free(model->handle.context, theta);
-    return status;
+    memcpy(model->theta, theta.memory, (size_t)model->n_params * sizeof *theta.memory);
+    return EBM_OK;
 }

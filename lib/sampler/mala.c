@@ -61,6 +61,9 @@ static ebm_status begin(ebm_sampler *sampler) {
 static float fold(float y, double lo, double hi, double *direction) {
     double value = (double)y;
     *direction = 1;
+    if (value >= lo && value <= hi) {
+        return y; /* with all its bits: a held coordinate comes this way too */
+    }
     if (isfinite(lo) && isfinite(hi)) {
         double width = hi - lo;
         double turned = fmod(value - lo, 2 * width);

@@ -218,10 +218,12 @@ ebm_status ebm_sampler_set_noise_start(ebm_sampler *sampler, int32_t kind, doubl
     if (kind != EBM_NOISE_NORMAL && kind != EBM_NOISE_UNIFORM) {
         return ebm__fail(EBM_ERR_ARG, "%s: kind is %d, must be EBM_NOISE_NORMAL or EBM_NOISE_UNIFORM", __func__, kind);
     }
-    bool finite = isfinite((float)a) && isfinite((float)b);
+    /* No normal number of the library is beyond 7. */
+    bool finite = isfinite((float)a) && isfinite((float)b) &&
+                  (kind == EBM_NOISE_UNIFORM || isfinite((float)(fabs(a) + 7 * fabs(b))));
     if (!finite || (kind == EBM_NOISE_NORMAL ? b < 0 : !(a < b))) {
         return ebm__fail(EBM_ERR_ARG, "%s: a is %g and b is %g, must be finite and %s", __func__, a, b,
-                         kind == EBM_NOISE_NORMAL ? "b 0 or more" : "a < b");
+                         kind == EBM_NOISE_NORMAL ? "b 0 or more, also |a| + 7 b as a float" : "a < b");
     }
     EBM__USE(use, sampler);
     sampler->settings.noise_kind = kind;

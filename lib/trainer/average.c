@@ -11,10 +11,14 @@ ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller) {
     if (trainer->settings.average_decay == 0 || trainer->average != NULL) {
         return EBM_OK;
     }
-    int64_t n_params = trainer->model->n_params;
-    EBM__TRY(ebm__alloc(trainer->handle.context, n_params, sizeof(float), caller, &trainer->average));
-    memcpy(trainer->average, trainer->model->theta, (size_t)n_params * sizeof(float));
-    return EBM_OK;
+    return ebm__alloc(trainer->handle.context, trainer->model->n_params, sizeof(float), caller, &trainer->average);
+}
+
+void ebm__average_start(ebm_trainer *trainer) {
+    if (trainer->average != NULL && !trainer->has_average) {
+        memcpy(trainer->average, trainer->model->theta, (size_t)trainer->model->n_params * sizeof(float));
+        trainer->has_average = true;
+    }
 }
 
 void ebm__average_update(ebm_trainer *trainer) {
@@ -41,6 +45,7 @@ ebm_status ebm_trainer_set_average(ebm_trainer *trainer, double decay) {
         }
         ebm__free(trainer->handle.context, trainer->average);
         trainer->average = NULL;
+        trainer->has_average = false;
     }
     trainer->settings.average_decay = decay;
     return EBM_OK;
@@ -55,7 +60,7 @@ ebm_status ebm_trainer_get_average(const ebm_trainer *trainer, double *decay) {
 }
 
 static ebm_status require_average(const ebm_trainer *trainer, const char *caller) {
-    return trainer->average != NULL
+    return trainer->has_average
                ? EBM_OK
                : ebm__fail(EBM_ERR_STATE, "%s: there is no average: ebm_trainer_set_average, then a step, come first",
                            caller);

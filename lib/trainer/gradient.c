@@ -26,7 +26,7 @@ static ebm_status reserve_batch(ebm_trainer *trainer, int64_t n_rows, const char
 }
 
 /* The data, with their noise: a Langevin pass without drift and bounds. */
-static void copy_data(ebm_trainer *trainer, int64_t n, const float *x) {
+static ebm_status copy_data(ebm_trainer *trainer, int64_t n, const float *x) {
     ebm__langevin pass = {.sigma = (float)trainer->settings.data_noise,
                           .clip = INFINITY,
                           .lo = -INFINITY,
@@ -35,7 +35,10 @@ static void copy_data(ebm_trainer *trainer, int64_t n, const float *x) {
                            .step = (uint64_t)trainer->batches,
                            .stream = EBM__STREAM_DATA};
     double unused = 0;
-    ebm__simd_used()->langevin(&pass, &noise, 0, n * trainer->model->dim, x, NULL, trainer->rows, &unused);
+    int bad = ebm__simd_used()->langevin(&pass, &noise, 0, n * trainer->model->dim, x, NULL, trainer->rows, &unused);
+    return bad == 0 ? EBM_OK
+                    : ebm__fail(EBM_ERR_NONFINITE, "data with noise of %g left the range of float",
+                                (double)pass.sigma);
 }
 
 static double mean(int64_t n, const double *values) {
@@ -51,6 +54,7 @@ static ebm_status weigh(ebm_trainer *trainer, int64_t n, int64_t m) {
     double alpha = trainer->settings.energy_penalty;
     ebm_model *model = trainer->model;
     if (alpha != 0) {
+        EBM__TRY(ebm__trainer_check_stop(trainer));
         EBM__TRY(ebm__model_energy_all(model, model->theta, n + m, trainer->rows, false, trainer->energy, NULL));
     }
     for (int64_t i = 0; i < n + m; i++) {
@@ -92,6 +96,7 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     EBM__TRY(ebm__sampler_advance(sampler, trainer->settings.mcmc_steps, 1, NULL, "sampler"));
     memcpy(trainer->rows + n * model->dim, sampler->x, (size_t)(m * model->dim) * sizeof(float));
     EBM__TRY(weigh(trainer, n, m));
+    EBM__TRY(ebm__trainer_check_stop(trainer));
     EBM__TRY(ebm__model_param_grad_all(model, model->theta, n + m, trainer->rows, trainer->weight, trainer->energy,
                                        trainer->grad));
 
@@ -99,12 +104,21 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     report->energy_model = mean(m, trainer->energy + n);
     report->grad_norm = euclidean_norm(model->n_params, trainer->grad);
     report->acceptance = sampler->acceptance;
+    EBM__TRY(ebm__trainer_check_stop(trainer));
     return ebm__trainer_check_gap(trainer, report->energy_data, report->energy_model);
 }
 
-ebm_status ebm__trainer_failed(const ebm_trainer *trainer, ebm_status status, const char *caller) {
+ebm_status ebm__trainer_check_stop(const ebm_trainer *trainer) {
+    return atomic_load_explicit(&trainer->stop, memory_order_relaxed) ? ebm__fail(EBM_ERR_STOPPED, "stopped on request")
+                                                                      : EBM_OK;
+}
+
+ebm_status ebm__trainer_failed(ebm_trainer *trainer, ebm_status status, const char *caller) {
     if (status == EBM_OK) {
         return EBM_OK;
+    }
+    if (status == EBM_ERR_STOPPED) { /* the request has been heard */
+        atomic_store_explicit(&trainer->stop, false, memory_order_relaxed);
     }
     if (status != EBM_ERR_NONFINITE && status != EBM_ERR_DIVERGED) {
         return ebm__fail_within(status, "%s: training step %" PRId64 ": ", caller, trainer->steps + 1);
@@ -122,18 +136,18 @@ ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x,
                          caller);
     }
     EBM__TRY(reserve_batch(trainer, n + sampler->n_chains, caller));
-    copy_data(trainer, n, x);
+    ebm_status status = copy_data(trainer, n, x);
+    if (status != EBM_OK) {
+        return ebm__trainer_failed(trainer, status, caller);
+    }
     EBM__TRY(ebm__sampler_begin_negatives(sampler, n, trainer->rows, caller));
     sampler->outer_stop = &trainer->stop;
-    ebm_status status = differentiate(trainer, n, report);
+    status = differentiate(trainer, n, report);
     sampler->outer_stop = NULL;
     if (status == EBM_OK) {
         return EBM_OK;
     }
     ebm__sampler_undo_negatives(sampler);
-    if (status == EBM_ERR_STOPPED) { /* the request has been heard */
-        atomic_store_explicit(&trainer->stop, false, memory_order_relaxed);
-    }
     return ebm__trainer_failed(trainer, status, caller);
 }
 

@@ -116,19 +116,28 @@ static update plan(const ebm_trainer *trainer, double grad_norm) {
     };
 }
 
+static bool all_finite(int64_t n, const float *values) {
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bad |= !(fabsf(values[i]) <= FLT_MAX);
+    }
+    return bad == 0;
+}
+
 ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const char *caller) {
     EBM__TRY(allocate(trainer, caller));
     update u = plan(trainer, grad_norm);
     int64_t n_params = trainer->model->n_params;
     EBM__TRY(ebm__parallel_for(trainer->handle.context, (n_params - 1) / TASK_FLOATS + 1, update_task, &u));
-    const float *theta = trainer->optimizer.next_theta;
-    int bad = 0;
-    for (int64_t i = 0; i < n_params; i++) {
-        bad |= !(fabsf(theta[i]) <= FLT_MAX);
-    }
-    return bad == 0 ? EBM_OK
-                    : ebm__fail(EBM_ERR_DIVERGED, "a parameter left the range of float (gradient norm %g, learning rate %g)",
-                                grad_norm, ebm__trainer_learning_rate(trainer));
+    const ebm__optimizer *o = &trainer->optimizer;
+    /* A moment that is infinite would hold its parameter fixed for ever, unseen. */
+    const char *what = !all_finite(n_params, o->next_theta)                              ? "a parameter"
+                       : !all_finite(n_params, o->next_first)                            ? "a first moment"
+                       : u.kind != EBM_OPT_SGD && !all_finite(n_params, o->next_second) ? "a second moment"
+                                                                                         : NULL;
+    return what == NULL ? EBM_OK
+                        : ebm__fail(EBM_ERR_DIVERGED, "%s left the range of float (gradient norm %g, learning rate %g)",
+                                    what, grad_norm, ebm__trainer_learning_rate(trainer));
 }
 
 void ebm__optimizer_accept(ebm_trainer *trainer) {

@@ -37,7 +37,8 @@ static ebm_status probe_proposal(ebm_trainer *trainer, int64_t n) {
 static ebm_status propose(ebm_trainer *trainer, int64_t n, double grad_norm, const char *caller) {
     EBM__TRY(ebm__average_prepare(trainer, caller));
     EBM__TRY(ebm__optimizer_propose(trainer, grad_norm, caller));
-    return probe_proposal(trainer, n);
+    EBM__TRY(probe_proposal(trainer, n));
+    return ebm__trainer_check_stop(trainer);
 }
 
 static ebm_status step_alone(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
@@ -50,6 +51,7 @@ static ebm_status step_alone(ebm_trainer *trainer, int64_t n, const float *x, co
         ebm__sampler_undo_negatives(trainer->sampler);
         return ebm__trainer_failed(trainer, status, caller);
     }
+    ebm__average_start(trainer);
     ebm__optimizer_accept(trainer);
     ebm__average_update(trainer);
     ebm__sampler_finish_negatives(trainer->sampler);

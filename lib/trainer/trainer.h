@@ -71,8 +71,9 @@ struct ebm_trainer {
 
     float *grad; /* n_params */
     ebm__optimizer optimizer;
-    float *average; /* NULL: none yet */
-    bool swapped;   /* the model has the averaged parameters */
+    float *average;   /* NULL: none is wanted, or no memory was needed for it yet */
+    bool has_average; /* a step has begun it */
+    bool swapped;     /* the model has the averaged parameters */
 
     /* ebm_trainer_fit's own. */
     int64_t *order;
@@ -95,8 +96,14 @@ ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x,
 /* gradient.c: the gap beyond its limit is EBM_ERR_DIVERGED. */
 ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data, double energy_model);
 
-/* gradient.c: a NONFINITE status becomes EBM_ERR_DIVERGED, with the step's number; other failures get it too. */
-ebm_status ebm__trainer_failed(const ebm_trainer *trainer, ebm_status status, const char *caller);
+/* gradient.c: between two calls of callbacks: has somebody asked to stop? */
+ebm_status ebm__trainer_check_stop(const ebm_trainer *trainer);
+
+/*
+ * gradient.c: a NONFINITE status becomes EBM_ERR_DIVERGED, with the step's number; other failures get it too. After
+ * EBM_ERR_STOPPED no request is left.
+ */
+ebm_status ebm__trainer_failed(ebm_trainer *trainer, ebm_status status, const char *caller);
 
 /* optimizer.c: writes what a step makes of theta and of the moments into the `next` arrays; and lets them become the present. */
 ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const char *caller);
@@ -104,8 +111,9 @@ void ebm__optimizer_accept(ebm_trainer *trainer);
 void ebm__optimizer_clear(ebm_trainer *trainer);
 double ebm__trainer_learning_rate(const ebm_trainer *trainer);
 
-/* average.c: after a step. The memory must be there: ebm__average_prepare before the step. */
+/* average.c: memory for it, before the step can still fail; then, around the change of theta, its start and its update. */
 ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller);
+void ebm__average_start(ebm_trainer *trainer);
 void ebm__average_update(ebm_trainer *trainer);
 
 /* step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. */

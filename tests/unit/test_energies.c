@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "failing_allocator.h"
 #include "model/model.h"
 
 /* The three energies, so that what they share is tested in one place. */
@@ -37,9 +38,9 @@ enum { EVERY = sizeof every / sizeof *every };
 /* An MLP starts with zeros, which would make tests blind. */
 static ebm_model *new_model(create_fn create, ebm_context *context) {
     ebm_model *model;
-    ASSERT_OK(create(context, &model));
+    assert_ok(create(context, &model));
     if (create == create_mlp) {
-        ASSERT_OK(ebm_model_init_params(model, 3));
+        assert_ok(ebm_model_init_params(model, 3));
     }
     return model;
 }
@@ -77,13 +78,58 @@ static void test_outputs_may_be_null(void **state) {
         assert_int_equal(m->param_grad_fn(N, m->dim, x, w, m->theta, NULL, theta[1], m->user_data), EBM_CB_OK);
         assert_memory_equal(theta[0], theta[1], (size_t)m->n_params * sizeof(float));
         for (int i = 0; i < N; i++) {
-            ASSERT_NEAR(energy[0][i], energy[1][i], 1e-6 * (1.0 + fabs(energy[0][i])));
-            ASSERT_NEAR(energy[0][i], energy[2][i], 1e-6 * (1.0 + fabs(energy[0][i])));
+            assert_near(energy[0][i], energy[1][i], 1e-6 * (1.0 + fabs(energy[0][i])));
+            assert_near(energy[0][i], energy[2][i], 1e-6 * (1.0 + fabs(energy[0][i])));
             assert_true(energy[1][i] == energy[3][i]);
         }
         free(x);
         free(w);
         ebm_model_destroy(m);
+    }
+}
+
+/* Many rows in one call pass in blocks; each row alone must have the same energy and gradients. */
+static void check_rows_alone(ebm_model *model) {
+    enum { N = 600, MOST = 20, MOST_PARAMS = 1024 };
+    static double energy[N];
+    static float grad[N * MOST];
+    static float grad_theta[MOST_PARAMS];
+    static double sum[MOST_PARAMS];
+    const int64_t dim = ebm_model_dim(model);
+    const int64_t n_params = ebm_model_param_count(model);
+    assert_true(dim <= MOST && n_params <= MOST_PARAMS);
+    memset(sum, 0, sizeof sum);
+    float *x = new_normals(50, N * dim);
+    float *weight = new_normals(51, N);
+    assert_ok(ebm_model_set_concurrent(model, 0)); /* all rows in one call */
+    assert_ok(ebm_model_grad_x(model, N, x, energy, grad));
+    for (int64_t r = 0; r < N; r++) {
+        double row_energy;
+        float row_grad[MOST];
+        assert_ok(ebm_model_grad_x(model, 1, x + r * dim, &row_energy, row_grad));
+        assert_near(row_energy, energy[r], 1e-6 * (1.0 + fabs(row_energy)));
+        for (int64_t i = 0; i < dim; i++) {
+            assert_near(row_grad[i], grad[r * dim + i], 1e-5 * (1.0 + fabs((double)row_grad[i])));
+        }
+        assert_ok(ebm_model_param_grad(model, 1, x + r * dim, weight + r, NULL, n_params, grad_theta));
+        for (int64_t i = 0; i < n_params; i++) {
+            sum[i] += (double)grad_theta[i];
+        }
+    }
+    assert_ok(ebm_model_param_grad(model, N, x, weight, energy, n_params, grad_theta));
+    for (int64_t i = 0; i < n_params; i++) {
+        assert_near(grad_theta[i], sum[i], 1e-3);
+    }
+    free(x);
+    free(weight);
+}
+
+static void test_rows_alone(void **state) {
+    (void)state;
+    for (int k = 0; k < EVERY; k++) {
+        ebm_model *model = new_model(every[k], NULL);
+        check_rows_alone(model);
+        ebm_model_destroy(model);
     }
 }
 
@@ -96,9 +142,9 @@ static void test_theta_is_the_argument(void **state) {
         float *theta = calloc((size_t)ebm_model_param_count(model), sizeof *theta);
         double energy[2];
         assert_non_null(theta);
-        ASSERT_OK(ebm_model_energy(model, 1, x, &energy[0]));
-        ASSERT_OK(ebm_model_bind_params(model, ebm_model_param_count(model), theta));
-        ASSERT_OK(ebm_model_energy(model, 1, x, &energy[1]));
+        assert_ok(ebm_model_energy(model, 1, x, &energy[0]));
+        assert_ok(ebm_model_bind_params(model, ebm_model_param_count(model), theta));
+        assert_ok(ebm_model_energy(model, 1, x, &energy[1]));
         assert_true(energy[0] != 0.0 && energy[1] == 0.0);
         ebm_model_destroy(model);
         free(theta);
@@ -124,9 +170,9 @@ static result evaluate(create_fn create, ebm_context *context, int64_t n) {
     }
     r.grad_x = calloc((size_t)(n * dim), sizeof *r.grad_x);
     r.grad_theta = calloc((size_t)n_params, sizeof *r.grad_theta);
-    ASSERT_OK(ebm_model_energy(model, n, x, r.energy[0]));
-    ASSERT_OK(ebm_model_grad_x(model, n, x, r.energy[1], r.grad_x));
-    ASSERT_OK(ebm_model_param_grad(model, n, x, w, r.energy[2], n_params, r.grad_theta));
+    assert_ok(ebm_model_energy(model, n, x, r.energy[0]));
+    assert_ok(ebm_model_grad_x(model, n, x, r.energy[1], r.grad_x));
+    assert_ok(ebm_model_param_grad(model, n, x, w, r.energy[2], n_params, r.grad_theta));
     free(x);
     free(w);
     ebm_model_destroy(model);
@@ -149,14 +195,14 @@ static void test_same_bits_on_any_number_of_threads(void **state) {
         size_t x_bytes = (size_t)(N * ebm_model_dim(model)) * sizeof(float);
         size_t theta_bytes = (size_t)ebm_model_param_count(model) * sizeof(float);
         int32_t concurrent = 0;
-        ASSERT_OK(ebm_model_get_concurrent(model, &concurrent));
+        assert_ok(ebm_model_get_concurrent(model, &concurrent));
         assert_int_equal(concurrent, 1);
         ebm_model_destroy(model);
         result one = evaluate(every[k], NULL, N);
         for (int32_t threads = 1; threads <= 3; threads++) {
             ebm_context *context;
-            ASSERT_OK(ebm_context_create(&context));
-            ASSERT_OK(ebm_context_set_threads(context, threads));
+            assert_ok(ebm_context_create(&context));
+            assert_ok(ebm_context_set_threads(context, threads));
             result many = evaluate(every[k], context, N);
             for (int i = 0; i < 3; i++) {
                 assert_memory_equal(one.energy[i], many.energy[i], N * sizeof(double));
@@ -170,79 +216,61 @@ static void test_same_bits_on_any_number_of_threads(void **state) {
     }
 }
 
-/* An allocator that fails at its n-th call, and from then on when it is told to. */
-typedef struct failing {
-    int64_t calls, fail_at, live;
-    bool for_good;
-} failing;
-
-static void *failing_alloc(size_t size, void *opaque) {
-    failing *f = opaque;
-    f->calls++;
-    if (f->calls == f->fail_at || (f->for_good && f->fail_at > 0 && f->calls > f->fail_at)) {
-        return NULL;
-    }
-    f->live++;
-    return malloc(size);
-}
-
-static void failing_free(void *memory, void *opaque) {
-    failing *f = opaque;
-    f->live--;
-    free(memory);
+/* All kinds of evaluation: the status of the first that fails. */
+static ebm_status evaluate_all(ebm_model *model, int64_t n) {
+    int64_t n_params = ebm_model_param_count(model);
+    float *x = new_normals(30, n * ebm_model_dim(model));
+    float *grad_x = calloc((size_t)(n * ebm_model_dim(model)), sizeof *grad_x);
+    float *grad_theta = calloc((size_t)n_params, sizeof *grad_theta);
+    double *energy = calloc((size_t)n, sizeof *energy);
+    ebm_status status[3];
+    status[0] = ebm_model_energy(model, n, x, energy);
+    status[1] = ebm_model_grad_x(model, n, x, energy, grad_x);
+    status[2] = ebm_model_param_grad(model, n, x, x, energy, n_params, grad_theta);
+    free(x);
+    free(grad_x);
+    free(grad_theta);
+    free(energy);
+    return status[0] != EBM_OK ? status[0] : status[1] != EBM_OK ? status[1] : status[2];
 }
 
 /* Create, and every kind of evaluation, with memory running out at each place in turn. */
-static void run_out_of_memory(create_fn create, bool for_good) {
+static void run_out_of_memory(create_fn create, int for_good) {
     enum { N = 40, MOST_CALLS = 200 };
-    failing memory = {.for_good = for_good};
+    failing_allocator memory = {0};
     ebm_context *context;
-    ASSERT_OK(ebm_context_create_with_allocator(failing_alloc, failing_free, &memory, &context));
-    int64_t live = memory.live;
+    assert_ok(ebm_context_create_with_allocator(failing_alloc, failing_free, &memory, &context));
+    long live = atomic_load(&memory.live);
     bool whole = false;
-    for (int64_t at = 1; !whole; at++) {
+    for (long at = 1; !whole; at++) {
         assert_true(at < MOST_CALLS);
-        memory.calls = 0;
-        memory.fail_at = at;
+        failing_allocator_arm(&memory, at, for_good);
         ebm_model *model = NULL;
         ebm_status status = create(context, &model);
         if (status == EBM_OK) {
-            int64_t n_params = ebm_model_param_count(model);
-            float *x = new_normals(30, N * ebm_model_dim(model));
-            float *grad_x = calloc((size_t)(N * ebm_model_dim(model)), sizeof *grad_x);
-            float *grad_theta = calloc((size_t)n_params, sizeof *grad_theta);
-            double energy[N];
-            ebm_status energy_status = ebm_model_energy(model, N, x, energy);
-            ebm_status grad_status = ebm_model_grad_x(model, N, x, energy, grad_x);
-            ebm_status theta_status = ebm_model_param_grad(model, N, x, x, energy, n_params, grad_theta);
-            whole = memory.calls < at;
-            status = energy_status != EBM_OK ? energy_status : grad_status != EBM_OK ? grad_status : theta_status;
-            memory.fail_at = 0; /* with memory again, the same model works; the second time it asks for none */
-            ASSERT_OK(ebm_model_param_grad(model, N, x, x, energy, n_params, grad_theta));
-            ASSERT_OK(ebm_model_grad_x(model, N, x, energy, grad_x));
-            int64_t calls = memory.calls;
-            ASSERT_OK(ebm_model_param_grad(model, N, x, x, energy, n_params, grad_theta));
-            ASSERT_OK(ebm_model_grad_x(model, N, x, energy, grad_x));
-            assert_int_equal(memory.calls, calls);
-            free(x);
-            free(grad_x);
-            free(grad_theta);
+            status = evaluate_all(model, N);
+            whole = atomic_load(&memory.calls) < at;
+            failing_allocator_arm(&memory, 0, 0); /* with memory again it works, and soon asks for no more */
+            assert_ok(evaluate_all(model, N));
+            failing_allocator_arm(&memory, 0, 0);
+            assert_ok(evaluate_all(model, N));
+            assert_int_equal(atomic_load(&memory.calls), 0);
         } else {
             assert_null(model);
         }
         ebm_model_destroy(model);
         assert_int_equal(status, whole ? EBM_OK : EBM_ERR_NOMEM);
-        assert_int_equal(memory.live, live);
+        assert_int_equal(atomic_load(&memory.live), live);
     }
     ebm_context_destroy(context);
-    assert_int_equal(memory.live, 0);
+    assert_int_equal(atomic_load(&memory.live), 0);
 }
 
 static void test_out_of_memory(void **state) {
     (void)state;
     for (int k = 0; k < EVERY; k++) {
-        run_out_of_memory(every[k], false);
-        run_out_of_memory(every[k], true);
+        run_out_of_memory(every[k], 0);
+        run_out_of_memory(every[k], 1);
     }
 }
 
@@ -250,6 +278,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_outputs_may_be_null),
+        cmocka_unit_test(test_rows_alone),
         cmocka_unit_test(test_theta_is_the_argument),
         cmocka_unit_test(test_same_bits_on_any_number_of_threads),
         cmocka_unit_test(test_out_of_memory),

@@ -7,23 +7,23 @@ static void test_gaussian_known_values(void **state) {
     static const float mean[2] = {1.0F, -0.5F};
     static const float precision[4] = {2.0F, 0.5F, 0.5F, 1.0F};
     ebm_model *model;
-    ASSERT_OK(ebm_gaussian_create(NULL, 2, mean, precision, &model));
+    assert_ok(ebm_gaussian_create(NULL, 2, mean, precision, &model));
     const float x[4] = {2.0F, 1.5F, 1.0F, -0.5F}; /* d = (1, 2) and (0, 0) */
     const float weight[2] = {3.0F, 7.0F};
     double energy[2];
     float grad[4];
     float theta_grad[6];
-    ASSERT_OK(ebm_model_grad_x(model, 2, x, energy, grad));
-    ASSERT_NEAR(energy[0], 0.5 * (2.0 * 1.0 + 2.0 * 0.5 * 2.0 + 1.0 * 4.0), 1e-12);
-    ASSERT_NEAR(grad[0], 2.0 + 1.0, 1e-6);
-    ASSERT_NEAR(grad[1], 0.5 + 2.0, 1e-6);
+    assert_ok(ebm_model_grad_x(model, 2, x, energy, grad));
+    assert_near(energy[0], 0.5 * (2.0 * 1.0 + 2.0 * 0.5 * 2.0 + 1.0 * 4.0), 1e-12);
+    assert_near(grad[0], 2.0 + 1.0, 1e-6);
+    assert_near(grad[1], 0.5 + 2.0, 1e-6);
     assert_true(energy[1] == 0.0 && grad[2] == 0.0F && grad[3] == 0.0F);
-    ASSERT_OK(ebm_model_param_grad(model, 2, x, weight, energy, 6, theta_grad));
+    assert_ok(ebm_model_param_grad(model, 2, x, weight, energy, 6, theta_grad));
     const double expected[6] = {-9.0, -7.5, 1.5, 3.0, 3.0, 6.0}; /* -w S d, then w d d' / 2 */
     for (int i = 0; i < 6; i++) {
-        ASSERT_NEAR(theta_grad[i], expected[i], 1e-5);
+        assert_near(theta_grad[i], expected[i], 1e-5);
     }
-    ASSERT_NEAR(energy[0], 4.0, 1e-12);
+    assert_near(energy[0], 4.0, 1e-12);
     ebm_model_destroy(model);
 }
 
@@ -32,15 +32,15 @@ static void test_gaussian_defaults_and_init(void **state) {
     enum { DIM = 12 };
     ebm_model *model;
     float theta[DIM + DIM * DIM];
-    ASSERT_OK(ebm_gaussian_create(NULL, DIM, NULL, NULL, &model));
+    assert_ok(ebm_gaussian_create(NULL, DIM, NULL, NULL, &model));
     for (int round = 0; round < 2; round++) {
-        ASSERT_OK(ebm_model_get_params(model, DIM + DIM * DIM, theta));
+        assert_ok(ebm_model_get_params(model, DIM + DIM * DIM, theta));
         for (int64_t i = 0; i < DIM + DIM * DIM; i++) {
             assert_true(theta[i] == (i >= DIM && (i - DIM) % (DIM + 1) == 0 ? 1.0F : 0.0F));
         }
         fill_normals(1, DIM + DIM * DIM, theta);
-        ASSERT_OK(ebm_model_set_params(model, DIM + DIM * DIM, theta));
-        ASSERT_OK(ebm_model_init_params(model, 5));
+        assert_ok(ebm_model_set_params(model, DIM + DIM * DIM, theta));
+        assert_ok(ebm_model_init_params(model, 5));
     }
     ebm_model_destroy(model);
 }
@@ -48,18 +48,18 @@ static void test_gaussian_defaults_and_init(void **state) {
 /* Small dims (loops) and large ones (matrix products), with P as created and after it has become unsymmetric. */
 static void test_gaussian_gradients(void **state) {
     (void)state;
-    const int64_t dims[] = {1, 2, 3, 8, 9, 33};
+    const int64_t dims[] = {1, 2, 4, 5, 9, 33};
     for (size_t k = 0; k < sizeof dims / sizeof *dims; k++) {
         int64_t dim = dims[k];
         float *mean = new_normals(2, dim);
         float *precision = new_precision(dim);
         ebm_model *model;
-        ASSERT_OK(ebm_gaussian_create(NULL, dim, mean, precision, &model));
+        assert_ok(ebm_gaussian_create(NULL, dim, mean, precision, &model));
         check_gradients(model, 5, 7);
         for (int64_t i = 1; i < dim * dim; i += dim + 1) { /* one diagonal beside the main one */
             precision[i] += 0.5F;
         }
-        ASSERT_OK(ebm_model_set_tensor(model, "precision", dim * dim, precision));
+        assert_ok(ebm_model_set_tensor(model, "precision", dim * dim, precision));
         check_gradients(model, 5, 8);
         ebm_model_destroy(model);
         free(mean);
@@ -79,16 +79,16 @@ static void test_gaussian_energies(void **state) {
         float *x = new_normals(9, N * dim);
         double energy[N];
         ebm_model *model;
-        ASSERT_OK(ebm_gaussian_create(NULL, dim, mean, precision, &model));
-        ASSERT_OK(ebm_model_set_concurrent(model, 0)); /* all rows in one call */
-        ASSERT_OK(ebm_model_energy(model, N, x, energy));
+        assert_ok(ebm_gaussian_create(NULL, dim, mean, precision, &model));
+        assert_ok(ebm_model_set_concurrent(model, 0)); /* all rows in one call */
+        assert_ok(ebm_model_energy(model, N, x, energy));
         for (int64_t r = 0; r < N; r++) {
             double sum = 0.0;
             for (int64_t i = 0; i < dim * dim; i++) {
                 sum += 0.5 * ((double)x[r * dim + i / dim] - (double)mean[i / dim]) * (double)precision[i] *
                        ((double)x[r * dim + i % dim] - (double)mean[i % dim]);
             }
-            ASSERT_NEAR(energy[r], sum, 1e-6 * (1.0 + sum));
+            assert_near(energy[r], sum, 1e-6 * (1.0 + sum));
         }
         ebm_model_destroy(model);
         free(mean);
@@ -105,27 +105,27 @@ static void test_gaussian_arguments(void **state) {
     const float nearly[4] = {1.0F, 0.2F, 0.2000004F, 1.0F};
     const float infinite[4] = {1.0F, INFINITY, INFINITY, 1.0F};
     const float indefinite[9] = {1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 2.0F, 0.0F, 2.0F, 1.0F};
-    const float singular[9] = {0.1F, 0.3F, 0.2F, 0.3F, 0.9F, 0.6F, 0.2F, 0.6F, 0.4F};
+    const float singular[4] = {2.0F, 2.0F, 2.0F, 2.0F}; /* rounding leaves a pivot of 4e-16 */
     const float negative[1] = {-1.0F};
-    assert_int_equal(ebm_gaussian_create(NULL, 2, NULL, NULL, NULL), EBM_ERR_ARG);
-    assert_int_equal(ebm_gaussian_create(NULL, 0, NULL, NULL, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("ebm_gaussian_create: dim is 0");
-    assert_int_equal(ebm_gaussian_create(NULL, (int64_t)INT32_MAX + 1, NULL, NULL, &model), EBM_ERR_ARG);
-    assert_int_equal(ebm_gaussian_create(NULL, INT32_MAX, NULL, NULL, &model), EBM_ERR_OVERFLOW);
-    assert_int_equal(ebm_gaussian_create(NULL, 2, nan_mean, NULL, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("mean[1]");
-    assert_int_equal(ebm_gaussian_create(NULL, 2, NULL, unsymmetric, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("symmetric");
-    assert_int_equal(ebm_gaussian_create(NULL, 2, NULL, infinite, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("finite");
-    assert_int_equal(ebm_gaussian_create(NULL, 3, NULL, indefinite, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("pivot 2 is -3");
-    assert_int_equal(ebm_gaussian_create(NULL, 3, NULL, singular, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("positive definite: pivot 1");
-    assert_int_equal(ebm_gaussian_create(NULL, 1, NULL, negative, &model), EBM_ERR_ARG);
-    ASSERT_SAYS("pivot 0");
+    assert_status(ebm_gaussian_create(NULL, 2, NULL, NULL, NULL), EBM_ERR_ARG);
+    assert_status(ebm_gaussian_create(NULL, 0, NULL, NULL, &model), EBM_ERR_ARG);
+    assert_message("ebm_gaussian_create: dim is 0");
+    assert_status(ebm_gaussian_create(NULL, (int64_t)INT32_MAX + 1, NULL, NULL, &model), EBM_ERR_ARG);
+    assert_status(ebm_gaussian_create(NULL, INT32_MAX, NULL, NULL, &model), EBM_ERR_OVERFLOW);
+    assert_status(ebm_gaussian_create(NULL, 2, nan_mean, NULL, &model), EBM_ERR_ARG);
+    assert_message("mean[1]");
+    assert_status(ebm_gaussian_create(NULL, 2, NULL, unsymmetric, &model), EBM_ERR_ARG);
+    assert_message("symmetric");
+    assert_status(ebm_gaussian_create(NULL, 2, NULL, infinite, &model), EBM_ERR_ARG);
+    assert_message("finite");
+    assert_status(ebm_gaussian_create(NULL, 3, NULL, indefinite, &model), EBM_ERR_ARG);
+    assert_message("pivot 2 is -3");
+    assert_status(ebm_gaussian_create(NULL, 2, NULL, singular, &model), EBM_ERR_ARG);
+    assert_message("positive definite: pivot 1");
+    assert_status(ebm_gaussian_create(NULL, 1, NULL, negative, &model), EBM_ERR_ARG);
+    assert_message("pivot 0");
     assert_null(model);
-    ASSERT_OK(ebm_gaussian_create(NULL, 2, NULL, nearly, &model)); /* a difference of rounding is allowed */
+    assert_ok(ebm_gaussian_create(NULL, 2, NULL, nearly, &model)); /* a difference of rounding is allowed */
     ebm_model_destroy(model);
 }
 
@@ -137,24 +137,24 @@ static void test_double_well(void **state) {
     double energy[2];
     float grad[4];
     float barrier;
-    ASSERT_OK(ebm_double_well_create(NULL, 2, 3.0, &model));
-    ASSERT_OK(ebm_model_grad_x(model, 2, x, energy, grad));
-    ASSERT_NEAR(energy[0], 3.0, 1e-12);
-    ASSERT_NEAR(energy[1], 3.0 * (9.0 + 0.5625), 1e-12);
+    assert_ok(ebm_double_well_create(NULL, 2, 3.0, &model));
+    assert_ok(ebm_model_grad_x(model, 2, x, energy, grad));
+    assert_near(energy[0], 3.0, 1e-12);
+    assert_near(energy[1], 3.0 * (9.0 + 0.5625), 1e-12);
     const float expected[4] = {0.0F, 0.0F, 72.0F, 4.5F};
     for (int i = 0; i < 4; i++) {
-        ASSERT_NEAR(grad[i], expected[i], 1e-5);
+        assert_near(grad[i], expected[i], 1e-5);
     }
-    ASSERT_OK(ebm_model_param_grad(model, 2, x, weight, energy, 1, &barrier));
-    ASSERT_NEAR(barrier, 2.0 * 1.0 - 9.5625, 1e-6);
-    ASSERT_NEAR(energy[1], 3.0 * 9.5625, 1e-12);
+    assert_ok(ebm_model_param_grad(model, 2, x, weight, energy, 1, &barrier));
+    assert_near(barrier, 2.0 * 1.0 - 9.5625, 1e-6);
+    assert_near(energy[1], 3.0 * 9.5625, 1e-12);
     int32_t rank = -1;
     const char *name;
-    ASSERT_OK(ebm_model_tensor_info(model, 0, &name, &rank, NULL, NULL));
+    assert_ok(ebm_model_tensor_info(model, 0, &name, &rank, NULL, NULL));
     assert_string_equal(name, "barrier");
     assert_int_equal(rank, 0);
-    ASSERT_OK(ebm_model_init_params(model, 1));
-    ASSERT_OK(ebm_model_get_params(model, 1, &barrier));
+    assert_ok(ebm_model_init_params(model, 1));
+    assert_ok(ebm_model_get_params(model, 1, &barrier));
     assert_true(barrier == 1.0F);
     ebm_model_destroy(model);
 }
@@ -166,10 +166,10 @@ static void test_double_well_far_away(void **state) {
     const float x[1] = {1e30F};
     double energy;
     float grad;
-    ASSERT_OK(ebm_double_well_create(NULL, 1, 1.0, &model));
-    ASSERT_OK(ebm_model_energy(model, 1, x, &energy));
-    ASSERT_NEAR(energy / 1e120, 1.0, 1e-6);
-    assert_int_equal(ebm_model_grad_x(model, 1, x, NULL, &grad), EBM_ERR_NONFINITE);
+    assert_ok(ebm_double_well_create(NULL, 1, 1.0, &model));
+    assert_ok(ebm_model_energy(model, 1, x, &energy));
+    assert_near(energy / 1e120, 1.0, 1e-6);
+    assert_status(ebm_model_grad_x(model, 1, x, NULL, &grad), EBM_ERR_NONFINITE);
     ebm_model_destroy(model);
 }
 
@@ -178,11 +178,11 @@ static void test_double_well_arguments(void **state) {
     ebm_model *model = NULL;
     const double bad[] = {0.0, -1.0, NAN, INFINITY, 1e39, 1e-60};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(ebm_double_well_create(NULL, 2, bad[i], &model), EBM_ERR_ARG);
-        ASSERT_SAYS("ebm_double_well_create: barrier");
+        assert_status(ebm_double_well_create(NULL, 2, bad[i], &model), EBM_ERR_ARG);
+        assert_message("ebm_double_well_create: barrier");
     }
-    assert_int_equal(ebm_double_well_create(NULL, 0, 1.0, &model), EBM_ERR_ARG);
-    assert_int_equal(ebm_double_well_create(NULL, 2, 1.0, NULL), EBM_ERR_ARG);
+    assert_status(ebm_double_well_create(NULL, 0, 1.0, &model), EBM_ERR_ARG);
+    assert_status(ebm_double_well_create(NULL, 2, 1.0, NULL), EBM_ERR_ARG);
     assert_null(model);
 }
 

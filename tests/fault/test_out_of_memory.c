@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For every public function that can allocate: its n-th allocation fails, n = 1, 2, ... until it succeeds, once and from then on.
+ * It says EBM_ERR_NOMEM, nothing has changed, nothing leaks, and the same call with memory then gives the same bits as if there had
+ * always been some. And: nothing is allocated after the first step.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "failing_allocator.h"
+#include "test_models.h"
+
+enum { DIM = 3, CHAINS = 200, ROWS = 300, MOST_PARAMS = 4096, MOST_OUT = 2 * CHAINS * DIM, MOST_CALLS = 2000 };
+
+typedef struct fixture {
+    failing_allocator memory;
+    test_host host;
+    ebm_context *context;
+    ebm_model *model;
+    ebm_sampler *sampler;
+    ebm_trainer *trainer;
+    ebm_model *made_model; /* what the call under test makes */
+    ebm_sampler *made_sampler;
+    ebm_trainer *made_trainer;
+    float data[ROWS * DIM];
+    float out[MOST_OUT];
+    double numbers[ROWS];
+} fixture;
+
+/* What stands before the call. */
+enum {
+    MLP = 1,     /* the library's energy, in chunks */
+    THREADS = 2, /* two of them */
+    MALA = 4,
+    BUFFER = 8,
+    FROM_DATA = 16,
+    FROM_NOISE = 32,
+    EXTRAS = 64, /* average, penalty, data noise */
+    SGD = 128,
+    OPEN = 256 /* the model has no tensors yet and no sampler */
+};
+
+static void setup_sampler_and_trainer(fixture *f, int flags) {
+    assert_ok(ebm_sampler_create(NULL, f->model, CHAINS, 4, &f->sampler));
+    assert_ok(ebm_sampler_set_kernel(f->sampler, (flags & MALA) != 0 ? EBM_KERNEL_MALA : EBM_KERNEL_LANGEVIN));
+    assert_ok(ebm_sampler_set_start(f->sampler, (flags & FROM_DATA) != 0    ? EBM_START_DATA
+                                                : (flags & FROM_NOISE) != 0 ? EBM_START_NOISE
+                                                                            : EBM_START_PERSISTENT));
+    assert_ok(ebm_sampler_set_buffer(f->sampler, (flags & BUFFER) != 0 ? 2 * CHAINS : 0, 0.1));
+    assert_ok(ebm_trainer_create(NULL, f->model, f->sampler, &f->trainer));
+    assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
+    assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
+    assert_ok(ebm_trainer_set_optimizer(f->trainer, (flags & SGD) != 0 ? EBM_OPT_SGD : EBM_OPT_ADAM));
+    if ((flags & EXTRAS) != 0) {
+        assert_ok(ebm_trainer_set_average(f->trainer, 0.9));
+        assert_ok(ebm_trainer_set_energy_penalty(f->trainer, 0.1));
+        assert_ok(ebm_trainer_set_data_noise(f->trainer, 0.1));
+    }
+}
+
+static void setup(fixture *f, int flags) {
+    const int64_t widths[] = {16, 8};
+    memset(f, 0, sizeof *f);
+    assert_ok(ebm_context_create_with_allocator(failing_alloc, failing_free, &f->memory, &f->context));
+    assert_ok(ebm_context_set_threads(f->context, (flags & THREADS) != 0 ? 2 : 1));
+    test_fill(ROWS * DIM, f->data);
+    if ((flags & OPEN) != 0) {
+        assert_ok(ebm_model_create(f->context, DIM, test_energy, test_param_grad, &f->host, &f->model));
+        return;
+    }
+    if ((flags & MLP) != 0) {
+        assert_ok(ebm_mlp_create(f->context, DIM, 2, widths, EBM_ACT_SILU, &f->model));
+        assert_ok(ebm_model_init_params(f->model, 3));
+    } else {
+        f->model = test_model_create(f->context, DIM, 1, &f->host);
+    }
+    setup_sampler_and_trainer(f, flags);
+}
+
+static void teardown(fixture *f) {
+    ebm_trainer_destroy(f->made_trainer);
+    ebm_sampler_destroy(f->made_sampler);
+    ebm_model_destroy(f->made_model);
+    ebm_trainer_destroy(f->trainer);
+    ebm_sampler_destroy(f->sampler);
+    ebm_model_destroy(f->model);
+    ebm_context_destroy(f->context);
+    assert_int_equal(atomic_load(&f->memory.live), 0);
+}
+
+/* --- the calls -------------------------------------------------------------------------------------------------------- */
+
+static ebm_status set_threads(fixture *f) {
+    return ebm_context_set_threads(f->context, 3);
+}
+
+static ebm_status create_model(fixture *f) {
+    return ebm_model_create(f->context, DIM, test_energy, NULL, &f->host, &f->made_model);
+}
+
+static ebm_status create_gaussian(fixture *f) {
+    float precision[12 * 12] = {0};
+    for (int i = 0; i < 12; i++) {
+        precision[13 * i] = 2;
+    }
+    return ebm_gaussian_create(f->context, 12, f->data, precision, &f->made_model);
+}
+
+static ebm_status create_double_well(fixture *f) {
+    return ebm_double_well_create(f->context, DIM, 1, &f->made_model);
+}
+
+static ebm_status create_mlp(fixture *f) {
+    const int64_t widths[] = {5, 4};
+    return ebm_mlp_create(f->context, DIM, 2, widths, EBM_ACT_TANH, &f->made_model);
+}
+
+static ebm_status create_sampler(fixture *f) {
+    return ebm_sampler_create(f->context, f->model, 10, 1, &f->made_sampler);
+}
+
+static ebm_status create_trainer(fixture *f) {
+    return ebm_trainer_create(f->context, f->model, f->sampler, &f->made_trainer);
+}
+
+static ebm_status add_tensor(fixture *f) {
+    const int64_t shape[] = {2, 3};
+    int64_t before = ebm_model_tensor_count(f->model);
+    ebm_status status = ebm_model_add_tensor(f->model, "t", 2, shape);
+    assert_int_equal(ebm_model_tensor_count(f->model), before + (status == EBM_OK));
+    assert_int_equal(ebm_model_param_count(f->model), status == EBM_OK ? 6 : 0);
+    return status;
+}
+
+static ebm_status init_params(fixture *f) {
+    return ebm_model_init_params(f->model, 77);
+}
+
+static ebm_status energy(fixture *f) {
+    return ebm_model_energy(f->model, ROWS, f->data, f->numbers);
+}
+
+static ebm_status grad_x(fixture *f) {
+    return ebm_model_grad_x(f->model, ROWS, f->data, f->numbers, f->out);
+}
+
+static ebm_status param_grad(fixture *f) {
+    return ebm_model_param_grad(f->model, ROWS, f->data, f->data, f->numbers, ebm_model_param_count(f->model), f->out);
+}
+
+static ebm_status check_gradients(fixture *f) {
+    return ebm_model_check_gradients(f->model, 2, f->data, &f->numbers[0], &f->numbers[1]);
+}
+
+static ebm_status set_mask(fixture *f) {
+    const uint8_t mask[DIM] = {1, 0, 1};
+    ebm_status status = ebm_sampler_set_mask(f->sampler, mask);
+    uint8_t got[DIM];
+    assert_ok(ebm_sampler_get_mask(f->sampler, got));
+    assert_int_equal(got[1], status == EBM_OK ? 0 : 1);
+    return status;
+}
+
+static ebm_status run(fixture *f) {
+    return ebm_sampler_run(f->sampler, 2);
+}
+
+static ebm_status draw(fixture *f) {
+    return ebm_sampler_draw(f->sampler, 2, 1, f->out);
+}
+
+static ebm_status restart(fixture *f) {
+    return ebm_sampler_restart(f->sampler);
+}
+
+static ebm_status get_states(fixture *f) {
+    return ebm_sampler_get_states(f->sampler, CHAINS, f->out);
+}
+
+static ebm_status set_states(fixture *f) {
+    return ebm_sampler_set_states(f->sampler, 5, f->data);
+}
+
+static ebm_status mean_energy(fixture *f) {
+    return ebm_sampler_get_mean_energy(f->sampler, f->numbers);
+}
+
+static ebm_status step(fixture *f) {
+    return ebm_trainer_step(f->trainer, ROWS, f->data);
+}
+
+static ebm_status fit(fixture *f) {
+    return ebm_trainer_fit(f->trainer, ROWS, f->data, 1);
+}
+
+static ebm_status gradient(fixture *f) {
+    return ebm_trainer_gradient(f->trainer, ROWS, f->data, ebm_model_param_count(f->model), f->out);
+}
+
+typedef struct scene {
+    const char *name;
+    ebm_status (*call)(fixture *f);
+    int flags;
+    bool partial; /* whole steps before the failure are kept: going on cannot give the same bits */
+} scene;
+
+static const scene SCENES[] = {
+    {"set_threads", set_threads, 0, false},
+    {"set_threads again", set_threads, THREADS, false},
+    {"model_create", create_model, 0, false},
+    {"gaussian_create", create_gaussian, 0, false},
+    {"double_well_create", create_double_well, 0, false},
+    {"mlp_create", create_mlp, 0, false},
+    {"sampler_create", create_sampler, 0, false},
+    {"trainer_create", create_trainer, 0, false},
+    {"add_tensor", add_tensor, OPEN, false},
+    {"init_params", init_params, 0, false},
+    {"init_params, MLP", init_params, MLP, false},
+    {"energy, MLP", energy, MLP, false},
+    {"energy, MLP, threads", energy, MLP | THREADS, false},
+    {"grad_x, MLP", grad_x, MLP, false},
+    {"param_grad", param_grad, 0, false},
+    {"param_grad, MLP, threads", param_grad, MLP | THREADS, false},
+    {"check_gradients", check_gradients, 0, false},
+    {"check_gradients, MLP", check_gradients, MLP, false},
+    {"set_mask", set_mask, 0, false},
+    {"run", run, 0, false},
+    {"run, buffer, threads", run, BUFFER | THREADS, false},
+    {"run, MALA", run, MALA, false},
+    {"run, MALA, MLP, threads", run, MALA | MLP | THREADS, false},
+    {"draw", draw, MALA | BUFFER, false},
+    {"restart", restart, BUFFER, false},
+    {"get_states", get_states, BUFFER, false},
+    {"set_states", set_states, BUFFER, false},
+    {"get_mean_energy", mean_energy, BUFFER, false},
+    {"step", step, 0, false},
+    {"step, buffer, extras", step, BUFFER | EXTRAS, false},
+    {"step, SGD, from data", step, SGD | FROM_DATA | EXTRAS, false},
+    {"step, MALA, from noise", step, MALA | FROM_NOISE, false},
+    {"step, MALA, MLP, buffer, threads, extras", step, MALA | MLP | BUFFER | THREADS | EXTRAS, false},
+    {"fit", fit, BUFFER | EXTRAS, true},
+    {"gradient", gradient, BUFFER | EXTRAS, false},
+    {"gradient, MALA, MLP", gradient, MALA | MLP | FROM_DATA, false},
+};
+enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };
+
+/* --- what can be seen of a fixture ------------------------------------------------------------------------------------ */
+
+typedef struct picture {
+    int64_t n_params;
+    float params[MOST_PARAMS];
+    float states[CHAINS * DIM];
+    float out[MOST_OUT];
+    double numbers[2];
+    int64_t steps[2];
+} picture;
+
+static void look(const fixture *f, picture *p, bool states) {
+    memset(p, 0, sizeof *p);
+    p->n_params = ebm_model_param_count(f->model);
+    assert_in_range(p->n_params, 0, MOST_PARAMS);
+    assert_ok(ebm_model_get_params(f->model, p->n_params, p->params));
+    if (f->sampler != NULL) {
+        assert_ok(ebm_sampler_get_steps(f->sampler, &p->steps[0]));
+        assert_ok(ebm_trainer_get_steps(f->trainer, &p->steps[1]));
+        if (states) { /* starts the chains, if nothing has */
+            assert_ok(ebm_sampler_get_states(f->sampler, CHAINS, p->states));
+        }
+    }
+}
+
+/* After the call has succeeded: what it wrote, and a step of training, in which every hidden state takes part. */
+static void look_after(fixture *f, picture *p) {
+    if (f->trainer != NULL) {
+        assert_ok(ebm_trainer_step(f->trainer, ROWS, f->data));
+    }
+    look(f, p, f->trainer != NULL);
+    memcpy(p->out, f->out, sizeof p->out);
+    memcpy(p->numbers, f->numbers, sizeof p->numbers);
+    if (f->made_model != NULL) {
+        p->n_params = ebm_model_param_count(f->made_model);
+        assert_ok(ebm_model_get_params(f->made_model, p->n_params, p->params));
+    }
+}
+
+static bool fail_nth(const scene *s, long n, int for_good, const picture *expected) {
+    static fixture f;
+    static picture before;
+    static picture after;
+    setup(&f, s->flags);
+    look(&f, &before, false);
+    failing_allocator_arm(&f.memory, n, for_good);
+    ebm_status status = s->call(&f);
+    bool failed = atomic_load(&f.memory.calls) >= n;
+    failing_allocator_arm(&f.memory, 0, 0);
+    if (status != (failed ? EBM_ERR_NOMEM : EBM_OK)) {
+        fail_msg("%s, allocation %ld fails: %d, %s", s->name, n, status, ebm_last_error());
+    }
+    if (failed) {
+        assert_message("no memory");
+        if (!s->partial) {
+            look(&f, &after, false);
+            assert_memory_equal(&after, &before, sizeof after);
+        }
+        assert_true(f.made_model == NULL && f.made_sampler == NULL && f.made_trainer == NULL);
+        assert_ok(s->call(&f));
+    }
+    look_after(&f, &after);
+    if (!s->partial && memcmp(&after, expected, sizeof after) != 0) {
+        fail_msg("%s: after a failure of allocation %ld the results are different", s->name, n);
+    }
+    teardown(&f);
+    return failed;
+}
+
+static void test_every_allocation(void **state) {
+    static fixture f;
+    static picture expected;
+    (void)state;
+    for (int i = 0; i < N_SCENES; i++) {
+        setup(&f, SCENES[i].flags);
+        failing_allocator_arm(&f.memory, 0, 0);
+        assert_ok(SCENES[i].call(&f));
+        if (atomic_load(&f.memory.calls) == 0) {
+            fail_msg("%s allocates nothing: the scene tests nothing", SCENES[i].name);
+        }
+        look_after(&f, &expected);
+        teardown(&f);
+        for (int for_good = 0; for_good <= 1; for_good++) {
+            long n = 1;
+            while (fail_nth(&SCENES[i], n, for_good, &expected)) {
+                n++;
+                assert_in_range(n, 1, MOST_CALLS);
+            }
+        }
+    }
+}
+
+static void test_context(void **state) {
+    failing_allocator memory = {0};
+    ebm_context *context = NULL;
+    (void)state;
+    failing_allocator_arm(&memory, 1, 0);
+    assert_status(ebm_context_create_with_allocator(failing_alloc, failing_free, &memory, &context), EBM_ERR_NOMEM);
+    assert_null(context);
+    assert_ok(ebm_context_create_with_allocator(failing_alloc, failing_free, &memory, &context));
+    ebm_context_destroy(context);
+    assert_int_equal(atomic_load(&memory.live), 0);
+    assert_status(ebm_context_create_with_allocator(failing_alloc, NULL, &memory, &context), EBM_ERR_ARG);
+    assert_status(ebm_context_create_with_allocator(NULL, failing_free, &memory, &context), EBM_ERR_ARG);
+}
+
+/* --- nothing is allocated after the first step ------------------------------------------------------------------------ */
+
+static void assert_no_more(fixture *f, ebm_status (*call)(fixture *f), const char *name, int flags) {
+    assert_ok(call(f));
+    failing_allocator_arm(&f->memory, 0, 0);
+    for (int i = 0; i < 20; i++) {
+        assert_ok(call(f));
+    }
+    if (atomic_load(&f->memory.calls) != 0) {
+        fail_msg("%s, flags %d: %ld allocations after the first call", name, flags, atomic_load(&f->memory.calls));
+    }
+}
+
+static void test_none_after_the_first(void **state) {
+    static const int starts[] = {0, BUFFER, FROM_DATA, FROM_NOISE};
+    (void)state;
+    for (int c = 0; c < 4 * 8; c++) {
+        static fixture f;
+        int flags = starts[c / 8] | (c % 2 != 0 ? MALA : 0) | (c / 2 % 2 != 0 ? MLP : 0) | (c / 4 % 2 != 0 ? THREADS : 0) |
+                    EXTRAS | (c % 3 == 0 ? SGD : 0);
+        setup(&f, flags);
+        assert_no_more(&f, step, "step", flags);
+        assert_no_more(&f, gradient, "gradient", flags);
+        assert_no_more(&f, fit, "fit", flags);
+        teardown(&f);
+        setup(&f, flags & ~FROM_DATA);
+        assert_no_more(&f, run, "run", flags);
+        assert_no_more(&f, draw, "draw", flags);
+        assert_no_more(&f, mean_energy, "get_mean_energy", flags);
+        assert_no_more(&f, param_grad, "param_grad", flags);
+        teardown(&f);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_allocation),
+        cmocka_unit_test(test_context),
+        cmocka_unit_test(test_none_after_the_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
