@@ -20,10 +20,10 @@ enum { SIDE = 8, DIM = SIDE * SIDE, N_TRAIN = 1400, N_CHAINS = 128, N_SAMPLES = 
 static const float PAPER = -1.0F, INK = 1.0F;
 
 /* The settings; docs/training.md says how to find such. */
-static const int64_t HIDDEN[] = {256, 256};
-static const double STEP_SIZE = 0.1, NOISE_STD = 0.02, GRAD_CLIP = 1.0;
-static const int64_t MCMC_STEPS = 40, BUFFER = 2048, BATCH = 128, EPOCHS = 136, GENERATE_STEPS = 1000;
-static const double RESTARTS = 0.05, LEARNING_RATE = 1e-3, DATA_NOISE = 0.05, PENALTY = 0.01, AVERAGE = 0.99;
+static const int64_t HIDDEN[] = {512, 256};
+static const double STEP_SIZE = 0.1, NOISE_STD = 0.05, GRAD_CLIP = 1.0;
+static const int64_t MCMC_STEPS = 25, BUFFER = 2048, BATCH = 128, EPOCHS = 91, GENERATE_STEPS = 300;
+static const double RESTARTS = 0.05, LEARNING_RATE = 4e-3, DATA_NOISE = 0.05, PENALTY = 0.01, AVERAGE = 0.99;
 
 static void check(ebm_status status) {
     if (status != EBM_OK) {

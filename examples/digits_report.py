@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
-N_TRAIN, DIM, HIDDEN, ACT_SILU = 1400, 64, [256, 256], 1
+N_TRAIN, DIM, HIDDEN, ACT_SILU = 1400, 64, [512, 256], 1
 
 
 def read_images(folder):
@@ -66,10 +66,10 @@ class Gaussian:
 
 
 class Mixture:
-    """Forty Gaussians with full covariances, fitted by scikit-learn."""
+    """Forty Gaussians with full covariances, fitted by scikit-learn, with the ridge that serves them best (by default: 0.55, 0.61)."""
 
     def __init__(self, train):
-        self.fitted = GaussianMixture(40, random_state=0).fit(train.astype(np.float64))
+        self.fitted = GaussianMixture(40, reg_covar=0.03, random_state=0).fit(train.astype(np.float64))
 
     def __call__(self, x):
         return -self.fitted.score_samples(x.astype(np.float64))
@@ -107,16 +107,17 @@ def draw_energies(path, energy, sets):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     energies = {name: energy(x) for name, x in sets}
-    real = np.concatenate([energies["training data"], energies["held-out data"], energies["samples"]])
     low = min(e.min() for e in energies.values())
-    high = max(np.quantile(e, 0.99) for e in energies.values())
-    width = (np.quantile(real, 0.99) - np.quantile(real, 0.01)) / 25
-    bins = np.arange(low, min(high, low + 400 * width) + width, width)
-    figure, axes = plt.subplots(len(sets), 1, figsize=(8, 1.1 * len(sets) + 0.8), sharex=True)
+    high = max(np.quantile(energies[name], 0.97) for name in energies if "digits" in name)
+    bins = np.linspace(low, high, 80)
+    figure, axes = plt.subplots(len(sets), 1, figsize=(8, 1.0 * len(sets) + 0.8), sharex=True)
     for axis, (name, e) in zip(axes, energies.items()):
-        axis.hist(e.clip(bins[0], bins[-1]), bins=bins, density=True, color="tab:blue" if "data" in name else "tab:orange")
+        axis.hist(e, bins=bins, color="tab:blue" if "data" in name else "tab:orange")
         axis.set_yticks([])
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
+        beyond = np.mean(e > high)
+        if beyond > 0:
+            axis.text(0.99, 0.7, f"{100 * beyond:.0f} % beyond, to {e.max():.0f} \u2192", transform=axis.transAxes, ha="right")
         for side in ("left", "right", "top"):
             axis.spines[side].set_visible(False)
     axes[-1].set_xlabel("E(x)   (lower is likelier)")
@@ -141,7 +142,7 @@ def main():
         "uniform noise": rng.uniform(-1, 1, size=(397, DIM)).astype(np.float32),
         "blank images": np.full((397, DIM), -1, dtype=np.float32),
     }
-    print(f"\nTelling held-out digits from others by their energy (AUROC: 1 is perfect, 0.5 is chance)")
+    print("\nTelling held-out digits from others by their energy (AUROC: 1 is perfect, 0.5 is chance)")
     print(f"  {'':26}{'libebm':>10}{'Gaussian':>10}{'mixture':>10}")
     truth = np.repeat([0, 1], [len(held_out), 397])
     for name, other in outliers.items():

@@ -13,18 +13,18 @@ ebm_status ebm__builtin_state_create(ebm_context *context, int64_t bytes, const 
     EBM__TRY(ebm__alloc(context, bytes, 1, caller, &state));
     state->context = ebm__context_keep(context);
     ebm__scratch_init(&state->scratch, context);
-    memcpy(out, &state, sizeof(state));
+    memcpy(out, &state, sizeof state);
     return EBM_OK;
 }
 
-static void state_release(void *user_data) {
-    ebm__builtin_state *state = user_data;
-    if (state == NULL) {
+void ebm__builtin_state_release(void *state) {
+    ebm__builtin_state *builtin = state;
+    if (builtin == NULL) {
         return;
     }
-    ebm_context *context = state->context;
-    ebm__scratch_clear(&state->scratch);
-    ebm__free(context, state);
+    ebm_context *context = builtin->context;
+    ebm__scratch_clear(&builtin->scratch);
+    ebm__free(context, builtin);
     ebm__context_release(context);
 }
 
@@ -38,12 +38,12 @@ ebm_status ebm__builtin_model_create(ebm_context *context, int64_t dim, const eb
     ebm_model *model;
     ebm_status status = ebm_model_create(context, dim, callbacks->energy, callbacks->param_grad, state, &model);
     if (status != EBM_OK) {
-        state_release(state);
+        ebm__builtin_state_release(state);
         return status;
     }
-    status = ebm_model_set_release(model, state_release);
+    status = ebm_model_set_release(model, ebm__builtin_state_release);
     if (status != EBM_OK) {
-        state_release(state);
+        ebm__builtin_state_release(state);
     } else {
         status = describe(model, callbacks);
     }

@@ -24,6 +24,9 @@ typedef struct ebm__builtin_callbacks {
 /* A state of `bytes` zeros with its working memory ready. `caller` stands first in the message. */
 ebm_status ebm__builtin_state_create(ebm_context *context, int64_t bytes, const char *caller, void *out);
 
+/* Gives the state and its working memory back. NULL is nothing. */
+void ebm__builtin_state_release(void *state);
+
 /* A concurrent model without tensors. It owns the state (NULL: none), which is freed here when this fails. */
 ebm_status ebm__builtin_model_create(ebm_context *context, int64_t dim, const ebm__builtin_callbacks *callbacks,
                                      void *state, ebm_model **out);

@@ -135,7 +135,7 @@ ebm_status ebm_gaussian_create(ebm_context *context, int64_t dim, const float *m
         return ebm__fail(EBM_ERR_OVERFLOW, "%s: dim is %" PRId64 ", and dim x dim floats do not fit", CALLER, dim);
     }
     ebm__gaussian *gaussian;
-    EBM__TRY(ebm__builtin_state_create(context, sizeof(*gaussian), CALLER, &gaussian));
+    EBM__TRY(ebm__builtin_state_create(context, sizeof *gaussian, CALLER, &gaussian));
     gaussian->dim = dim;
     ebm_model *model;
     EBM__TRY(ebm__builtin_model_create(context, dim, &callbacks, gaussian, &model));

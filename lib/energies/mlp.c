@@ -69,13 +69,13 @@ static ebm_status add_tensors(ebm_model *model, const ebm__mlp *mlp) {
     for (int32_t l = 0; l <= mlp->n_hidden; l++) {
         char layer[16] = "output";
         if (l < mlp->n_hidden) {
-            snprintf(layer, sizeof(layer), "layer%d", (int)l + 1);
+            snprintf(layer, sizeof layer, "layer%d", (int)l + 1);
         }
         int64_t shape[2] = {mlp->layer[l].out, mlp->layer[l].in};
         char name[32];
-        snprintf(name, sizeof(name), "%s.weight", layer);
+        snprintf(name, sizeof name, "%s.weight", layer);
         EBM__TRY(ebm_model_add_tensor(model, name, 2, shape));
-        snprintf(name, sizeof(name), "%s.bias", layer);
+        snprintf(name, sizeof name, "%s.bias", layer);
         EBM__TRY(ebm_model_add_tensor(model, name, 1, shape));
     }
     return EBM_OK;
@@ -106,16 +106,16 @@ ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, c
     static const ebm__builtin_callbacks callbacks = {ebm__mlp_energy, ebm__mlp_param_grad, init};
     EBM__REQUIRE(out);
     EBM__TRY(check_arguments(dim, n_hidden, widths, activation));
-    ebm__mlp layers = {0};
-    EBM__TRY(lay_out(&layers, dim, n_hidden, widths, activation));
     ebm__mlp *mlp;
-    EBM__TRY(ebm__builtin_state_create(context, sizeof(*mlp), CALLER, &mlp));
-    ebm__builtin_state state = mlp->state;
-    *mlp = layers;
-    mlp->state = state;
+    EBM__TRY(ebm__builtin_state_create(context, sizeof *mlp, CALLER, &mlp));
+    ebm_status status = lay_out(mlp, dim, n_hidden, widths, activation);
+    if (status != EBM_OK) {
+        ebm__builtin_state_release(mlp);
+        return status;
+    }
     ebm_model *model;
     EBM__TRY(ebm__builtin_model_create(context, dim, &callbacks, mlp, &model));
-    ebm_status status = add_tensors(model, mlp);
+    status = add_tensors(model, mlp);
     if (status != EBM_OK) {
         ebm_model_destroy(model);
         return status;

@@ -157,9 +157,12 @@ static int32_t pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta
     need what = to->grad_theta != NULL ? NEED_GRAD_THETA : to->grad_x != NULL ? NEED_GRAD_X : NEED_ENERGY;
     int64_t most = n < ROWS ? n : ROWS;
     int64_t floats = cut(mlp, what, most, NULL, NULL);
-    float *memory = ebm__scratch_borrow(&mlp->state.scratch, floats * (int64_t)sizeof(float), "multilayer perceptron");
-    if (memory == NULL) {
-        return EBM_ERR_NOMEM;
+    float *memory = NULL;
+    if (floats > 0) {
+        memory = ebm__scratch_borrow(&mlp->state.scratch, floats * (int64_t)sizeof(float), "multilayer perceptron");
+        if (memory == NULL) {
+            return EBM_ERR_NOMEM;
+        }
     }
     block b = {.mlp = mlp, .theta = theta};
     cut(mlp, what, most, memory, &b);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Each public header compiles alone, as C and as C++, without a warning; their text keeps the rules that headers.py states.
 # Usage: test_headers.sh <build folder> <source folder>
-. "$2/tests/support/script.sh" "$1" "$2"
+. "$2/tests/support/script.sh"
 "$python" "$source/tests/abi/headers.py" check "$source/include/ebm"
 
 warnings="-pedantic -Wall -Wextra -Wconversion -Wshadow -Wundef -Werror -fsyntax-only"

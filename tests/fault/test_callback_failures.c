@@ -4,6 +4,7 @@
  * step, all stands as before that step, and going on gives the same bits as a run that nothing disturbed.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
@@ -391,12 +392,54 @@ static void test_model_calls(void **state) {
     }
 }
 
+/* --- the host's parallel-for ------------------------------------------------------------------------------------------ */
+
+typedef struct loop {
+    int calls;        /* loops so far */
+    int at;           /* the loop that goes wrong */
+    int64_t left_out; /* tasks that it does not call */
+    int64_t beyond;   /* where it calls one that is none, in place of the last; 0: nowhere */
+    int32_t answer;
+} loop;
+
+static int32_t host_parallel_for(int64_t n_tasks, ebm_task_fn task, void *task_data, void *data) {
+    loop *l = data;
+    bool wrong = ++l->calls == l->at;
+    for (int64_t i = 0; i < n_tasks - (wrong ? l->left_out : 0); i++) {
+        task(wrong && l->beyond != 0 && i == n_tasks - 1 ? n_tasks - 1 + l->beyond : i, task_data);
+    }
+    return wrong ? l->answer : EBM_CB_OK;
+}
+
+/* It answers something else, or EBM_CB_OK although it has not called all tasks, as one that raised in Python does. */
+static void test_parallel_for(void **state) {
+    static const loop failures[] = {{.answer = 7}, {.left_out = 1}, {.left_out = 3}, {.answer = EBM_CB_STOP}, {.beyond = 1},
+                                    {.beyond = -1000}};
+    static float states[STEPS + 1][FLOATS_MOST];
+    setting s = SETTINGS[7];
+    (void)state;
+    undisturbed_chains(&s, states);
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        fixture f;
+        loop l = failures[i];
+        setup(&f, &s);
+        assert_ok(ebm_context_set_parallel_for(f.context, host_parallel_for, &l));
+        l.at = 3;
+        assert_status(ebm_sampler_run(f.sampler, STEPS), EBM_ERR_CALLBACK);
+        assert_message("ebm_sampler_run: Markov step 3: parallel_for callback");
+        assert_states(&f, states[2]);
+        assert_ok(ebm_sampler_run(f.sampler, STEPS - 2));
+        assert_states(&f, states[STEPS]);
+        teardown(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sampler_run), cmocka_unit_test(test_sampler_draw),
         cmocka_unit_test(test_trainer_step), cmocka_unit_test(test_trainer_gradient),
         cmocka_unit_test(test_trainer_fit), cmocka_unit_test(test_progress),
-        cmocka_unit_test(test_model_calls),
+        cmocka_unit_test(test_model_calls), cmocka_unit_test(test_parallel_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chance in where chains start: which states of the buffer, which of them anew, and the noise itself. The energy is flat and
- * sigma 0, so states stand still and can be told apart.
+ * Chance in where chains start, and in the order of an epoch: which states of the buffer, which of them anew, and the
+ * noise itself. The energy is flat and sigma 0, so states stand still and can be told apart.
  *
- * False alarms, for new seeds: 22 results within STAT_BOUND (3.8e-8): 9e-7.
+ * False alarms, for new seeds: 24 results within STAT_BOUND (3.8e-8): 1e-6.
  */
-#include <string.h>
-
-#include "stat_kernel.h"
+#include "stat_features.h"
 
 enum { CHAINS = 4, CAPACITY = 10 };
 
@@ -55,8 +53,8 @@ static int64_t place_of(float value, int64_t *n_known, float *known, int64_t mos
 }
 
 /*
- * Picks of one batch differ, and each ordered pair of states is equally likely: for the chains 0 and 1, for 2 and 3, and, one
- * batch after the other, each pair of states, equal or not, in chain 0.
+ * Picks of one batch differ, and each ordered pair of states is equally likely: for the chains 0 and 1, for 2 and 3,
+ * and, one batch after the other, each pair of states, equal or not, in chain 0.
  */
 static void picks_are_uniform_and_without_replacement(void **state) {
     (void)state;
@@ -111,8 +109,9 @@ static void a_buffer_of_n_chains_is_the_chains(void **state) {
 }
 
 /*
- * How many of a batch start anew is binomial, in every chain alike, and their states are uniform noise that nobody had before. The
- * values that stay are known from the batches before. (Two of the 2^24 values may be the same by chance: one count in thousands.)
+ * How many of a batch start anew is binomial, in every chain alike, and their states are uniform noise that nobody
+ * had before. The values that stay are known from the batches before. (Two of the 2^24 values may be the same by
+ * chance: one count in thousands.)
  */
 static void assert_restarts(int64_t capacity, double p) {
     enum { CALLS = 3000, N = 16, MOST = CALLS * N + 64, CELLS = 20 };
@@ -149,7 +148,8 @@ static void assert_restarts(int64_t capacity, double p) {
     double expected[N + 1];
     double total = 0;
     for (int k = 0; k <= N; k++) {
-        expected[k] = CALLS * exp(lgamma(N + 1.0) - lgamma(k + 1.0) - lgamma(N - k + 1.0)) * pow(p, k) * pow(1 - p, N - k);
+        expected[k] =
+            CALLS * exp(lgamma(N + 1.0) - lgamma(k + 1.0) - lgamma(N - k + 1.0)) * pow(p, k) * pow(1 - p, N - k);
         total += (double)(k * by_count[k]);
     }
     /* Counts above 4 are one cell: the chi-square test wants cells that are not nearly empty. */
@@ -171,7 +171,10 @@ static void restarts_are_binomial(void **state) {
     assert_restarts(24, 0.05);
 }
 
-/* Starts of many chains: N(a, b^2) in mean, variance and fourth moment; uniform over [a, b). Also what restart brings. */
+/*
+ * Starts of many chains: N(a, b^2) in mean, variance and fourth moment; uniform over [a, b). Also what restart
+ * brings.
+ */
 static void noise_starts_have_their_moments(void **state) {
     (void)state;
     enum { N = 100000, CELLS = 64 };
@@ -213,7 +216,10 @@ static void noise_starts_have_their_moments(void **state) {
     free(x);
 }
 
-/* The noise on the data, seen through the mean of x^2 / 2 that is the data's part of the gradient: (1 + std^2) / 2 for data of +-1. */
+/*
+ * The noise on the data, seen through the mean of x^2 / 2 that is the data's part of the gradient: (1 + std^2) / 2
+ * for data of +-1.
+ */
 static void data_noise_has_its_variance(void **state) {
     (void)state;
     enum { N = 200000 };
@@ -244,6 +250,48 @@ static void data_noise_has_its_variance(void **state) {
     free(data);
 }
 
+/* Every order of 4 rows is equally likely, in an epoch and after the order of the epoch before it (its first row). */
+static void orders_of_an_epoch_are_uniform(void **state) {
+    (void)state;
+    enum { ROWS = 4, ORDERS = 24, EPOCHS = 1000, PARTS = 12 };
+    static stat_seen seen;
+    static const float chain[STAT_FEATURES] = {1, 1, 1};
+    float data[ROWS * STAT_FEATURES] = {0};
+    int64_t count[ORDERS] = {0};
+    int64_t successive[ROWS * ROWS] = {0};
+    for (int i = 0; i < ROWS; i++) {
+        data[i * STAT_FEATURES] = (float)i;
+    }
+    memset(&seen, 0, sizeof seen);
+    stat_training t = stat_training_new(1, chain, &seen);
+    STAT_OK(ebm_trainer_set_learning_rate(t.trainer, 0));
+    STAT_OK(ebm_trainer_set_batch_size(t.trainer, ROWS));
+    for (int part = 0; part < PARTS; part++) {
+        seen.n = 0;
+        STAT_OK(ebm_trainer_fit(t.trainer, ROWS, data, EPOCHS));
+        assert_int_equal(seen.n, ROWS * EPOCHS);
+        for (int e = 0; e < EPOCHS; e++) {
+            const float *row = seen.first + e * ROWS;
+            /* The order's number: how many of the later rows are smaller, at each place. */
+            int number = 0;
+            for (int i = 0; i < ROWS; i++) {
+                int smaller = 0;
+                for (int j = i + 1; j < ROWS; j++) {
+                    smaller += row[j] < row[i];
+                }
+                number = number * (ROWS - i) + smaller;
+            }
+            count[number]++;
+            if (e > 0) {
+                successive[(int)row[-ROWS] * ROWS + (int)row[0]]++;
+            }
+        }
+    }
+    STAT_WITHIN(stat_uniform_z(ORDERS, count), STAT_BOUND);
+    STAT_WITHIN(stat_uniform_z(ROWS * ROWS, successive), STAT_BOUND);
+    stat_training_free(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(picks_are_uniform_and_without_replacement),
@@ -251,6 +299,7 @@ int main(void) {
         cmocka_unit_test(restarts_are_binomial),
         cmocka_unit_test(noise_starts_have_their_moments),
         cmocka_unit_test(data_noise_has_its_variance),
+        cmocka_unit_test(orders_of_an_epoch_are_uniform),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

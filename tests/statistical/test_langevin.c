@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Langevin steps against what they do exactly. On E = a x^2 / 2 a step is x' = r x + sigma z with r = 1 - eta a, so that
+ * Langevin steps against what they do exactly. On E = a x^2 / 2 a step is x' = r x + sigma z with r = 1 - eta a, so
+ * that
  *     E x_k = r^k x_0,   Cov(x_t, x_(t+k)) = v r^k,   v = sigma^2 / (1 - r^2) = sigma^2 / (eta a (2 - eta a)),
- * which is T / (a (1 - eta a / 2)) for sigma^2 = 2 eta T. With the noise before the gradient, x' = r (x + sigma z) and
- * v = r^2 sigma^2 / (1 - r^2).
+ * which is T / (a (1 - eta a / 2)) for sigma^2 = 2 eta T. With the noise before the gradient, x' = r (x + sigma z)
+ * and v = r^2 sigma^2 / (1 - r^2).
  *
- * False alarms, for new seeds: a variance is refused when two seeds in a row are beyond 4 standard errors (4e-9 each time, 20
- * times); all other bounds are STAT_BOUND (3.8e-8, 14 times). Together 6e-7.
+ * False alarms, for new seeds: a variance is refused when two seeds in a row are beyond 4 standard errors (4e-9 each
+ * time, 20 times); all other bounds are STAT_BOUND (3.8e-8, 14 times). Together 6e-7.
  */
 #include "stat_kernel.h"
 
@@ -60,7 +61,8 @@ static void variance_is_one_over_a_times_one_minus_half_eta_a(void **state) {
 static void variance_with_a_free_sigma(void **state) {
     (void)state;
     static const variance_case cases[] = {
-        {1.0, 1.0, 1.0, 0.1, 0}, {1.0, 0.1, 1.0, 1.0, 0}, {4.0, 0.2, 7.0, 0.05, 0}, {0.5, 0.5, 0.5, 2.0, 0}, {1.0, 1.8, 1.0, 0.3, 0},
+        {1.0, 1.0, 1.0, 0.1, 0}, {1.0, 0.1, 1.0, 1.0, 0}, {4.0, 0.2, 7.0, 0.05, 0},
+        {0.5, 0.5, 0.5, 2.0, 0}, {1.0, 1.8, 1.0, 0.3, 0},
     };
     assert_variances(ROWS(cases), cases);
 }
@@ -68,8 +70,12 @@ static void variance_with_a_free_sigma(void **state) {
 static void variance_with_the_noise_before_the_gradient(void **state) {
     (void)state;
     static const variance_case cases[] = {
-        {1.0, 0.1, 1.0, EBM_NOISE_STD_AUTO, 1}, {1.0, 0.5, 1.0, EBM_NOISE_STD_AUTO, 1}, {4.0, 0.4, 1.0, EBM_NOISE_STD_AUTO, 1},
-        {2.0, 0.2, 0.5, EBM_NOISE_STD_AUTO, 1}, {1.0, 0.2, 1.0, 0.005, 1}, {0.5, 1.0, 9.0, 1.5, 1},
+        {1.0, 0.1, 1.0, EBM_NOISE_STD_AUTO, 1},
+        {1.0, 0.5, 1.0, EBM_NOISE_STD_AUTO, 1},
+        {4.0, 0.4, 1.0, EBM_NOISE_STD_AUTO, 1},
+        {2.0, 0.2, 0.5, EBM_NOISE_STD_AUTO, 1},
+        {1.0, 0.2, 1.0, 0.005, 1},
+        {0.5, 1.0, 9.0, 1.5, 1},
     };
     assert_variances(ROWS(cases), cases);
 }
@@ -147,7 +153,10 @@ static void gradient_clip_cuts_every_element(void **state) {
     ebm_sampler_destroy(sampler);
 }
 
-/* Mirrored at its ends, a random walk on a flat energy keeps the uniform density: with steps small and large against the box. */
+/*
+ * Mirrored at its ends, a random walk on a flat energy keeps the uniform density: with steps small and large against
+ * the box.
+ */
 static void reflection_on_a_flat_energy_is_uniform(void **state) {
     (void)state;
     enum { CHAINS = 100000, CELLS = 64 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MALA has the density exp(-E/T) itself, whatever step size, noise and clip: moments, acceptance, and what held coordinates leave
- * to the others.
+ * MALA has the density exp(-E/T) itself, whatever step size, noise and clip: moments, acceptance, and what held
+ * coordinates leave to the others.
  *
  * False alarms, for new seeds: 169 moments and 8 acceptances within STAT_BOUND (3.8e-8): at most 7e-6.
  */
@@ -35,7 +35,8 @@ static void moments_of_a_normal(void **state) {
         double v = cases[i].temperature / cases[i].a;
         const stat_moment moments[] = {{0, 1, 0, 0, 0}, {0, 2, 0, 0, v}, {0, 4, 0, 0, 3 * v * v}};
         ebm_sampler *sampler = mala_of(&cases[i], stat_quadratic(NULL, 1, cases[i].a), 4096, 20 + (uint64_t)i);
-        STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 1), 300, 150, 4, ROWS(moments), moments, 0.5), STAT_BOUND);
+        STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 1), 300, 150, 4, ROWS(moments), moments, 0.5),
+                    STAT_BOUND);
         ebm_sampler_destroy(sampler);
     }
 }
@@ -112,13 +113,17 @@ static void moments_of_a_correlated_gaussian(void **state) {
         stat_moment moments[32];
         stat_invert(5, PRECISION, covariance);
         int n = stat_gaussian_moments(5, index, MEAN, covariance, moments);
-        ebm_sampler *sampler = stat_sampler(stat_gaussian(5, MEAN, PRECISION), 2048, 60 + (uint64_t)i, EBM_KERNEL_MALA, eta[i]);
+        ebm_sampler *sampler =
+            stat_sampler(stat_gaussian(5, MEAN, PRECISION), 2048, 60 + (uint64_t)i, EBM_KERNEL_MALA, eta[i]);
         STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 5), 400, 60, 5, n, moments, 0), STAT_BOUND);
         ebm_sampler_destroy(sampler);
     }
 }
 
-/* Langevin's bias in the same place is (P (I - eta P / 2))^-1: the energy with a full matrix through the other kernel. */
+/*
+ * Langevin's bias in the same place is (P (I - eta P / 2))^-1: the energy with a full matrix through the other
+ * kernel.
+ */
 static void langevin_has_its_own_covariance(void **state) {
     (void)state;
     static const int index[] = {0, 1, 2, 3, 4};
@@ -176,7 +181,10 @@ static void held_coordinates_leave_the_conditional_density(void **state) {
     assert_conditional(EBM_KERNEL_LANGEVIN, EBM_NOISE_WITH_GRADIENT, 0.2);
 }
 
-/* Two wells: the chains start in one, and must find the other. In 3 dimensions, where one decision moves all coordinates. */
+/*
+ * Two wells: the chains start in one, and must find the other. In 3 dimensions, where one decision moves all
+ * coordinates.
+ */
 static void moments_of_a_double_well(void **state) {
     (void)state;
     static const double barrier[] = {0.5, 1.0, 2.0};
@@ -193,7 +201,8 @@ static void moments_of_a_double_well(void **state) {
         STAT_OK(ebm_double_well_create(NULL, 3, barrier[i], &model));
         ebm_sampler *sampler = stat_sampler(model, 2048, 90 + (uint64_t)i, EBM_KERNEL_MALA, 0.12);
         STAT_OK(ebm_sampler_set_temperature(sampler, temperature[i]));
-        STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 3), 1500, 100, 10, ROWS(moments), moments, 1), STAT_BOUND);
+        STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 3), 1500, 100, 10, ROWS(moments), moments, 1),
+                    STAT_BOUND);
         ebm_sampler_destroy(sampler);
         free(density.cumulative);
     }

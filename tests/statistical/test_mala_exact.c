@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MALA keeps its density: chains that start as exact, independent draws are exact, independent draws after 1, 3 and 10 steps.
- * Nothing has to converge, so the chi-square test (99 degrees of freedom) has all of its power, also against a kernel
- * that is wrong in places seldom visited. Bounds, narrow and wide, one-sided and two-sided, by mirroring and by rejecting,
- * keep the density cut to them.
+ * MALA keeps its density: chains that start as exact, independent draws are exact, independent draws after 1, 3 and
+ * 10 steps. Nothing has to converge, so the chi-square test (99 degrees of freedom) has all of its power, also
+ * against a kernel that is wrong in places seldom visited. Bounds, narrow and wide, one-sided and two-sided, by
+ * mirroring and by rejecting, keep the density cut to them.
  *
  * False alarms, for new seeds: 120 chi-square tests and 27 moments within STAT_BOUND (3.8e-8): 6e-6.
  */
@@ -30,7 +30,8 @@ static void assert_stays(const exact_case *c, ebm_model *(*model)(int64_t dim, d
                          double (*energy)(double, double), int64_t dim, uint64_t seed) {
     enum { FLOATS = 200000 };
     double reach = 6 * sqrt(c->temperature);
-    stat_density density = stat_density_new(fmax(c->lo, -reach), fmin(c->hi, reach), energy, parameter / c->temperature);
+    stat_density density =
+        stat_density_new(fmax(c->lo, -reach), fmin(c->hi, reach), energy, parameter / c->temperature);
     for (int64_t steps = 1; steps <= 10; steps = steps == 1 ? 3 : steps * 3 + 1) {
         ebm_sampler *sampler = stat_sampler(model(dim, parameter), FLOATS / dim, seed, EBM_KERNEL_MALA, c->eta);
         apply(sampler, c);
@@ -78,7 +79,7 @@ static void truncated_normal_stays(void **state) {
         {0.15, 1.0, AUTO, INFINITY, -INFINITY, -0.1, EBM_BOUNDS_CLAMP},
         {0.15, 1.0, AUTO, INFINITY, -0.2, 0.7, EBM_BOUNDS_REFLECT},
         {0.15, 1.0, AUTO, INFINITY, -0.2, 0.7, EBM_BOUNDS_CLAMP},
-        {0.3, 1.0, AUTO, INFINITY, 0.5, 0.9, EBM_BOUNDS_REFLECT}, /* a proposal crosses both ends, often more than once */
+        {0.3, 1.0, AUTO, INFINITY, 0.5, 0.9, EBM_BOUNDS_REFLECT}, /* proposals cross both ends, often twice */
         {0.3, 1.0, AUTO, INFINITY, 0.5, 0.9, EBM_BOUNDS_CLAMP},
         {0.1, 1.0, 3.0, INFINITY, 0.5, 0.6, EBM_BOUNDS_REFLECT},
         {0.1, 0.5, 0.3, 1.0, 0.1, 0.8, EBM_BOUNDS_REFLECT},
@@ -95,9 +96,12 @@ static void truncated_normal_stays(void **state) {
 static void truncated_normal_is_found(void **state) {
     (void)state;
     static const exact_case cases[] = {
-        {0.3, 1.0, AUTO, INFINITY, 0.5, INFINITY, EBM_BOUNDS_REFLECT}, {0.3, 1.0, AUTO, INFINITY, 0.5, INFINITY, EBM_BOUNDS_CLAMP},
-        {0.3, 1.0, AUTO, INFINITY, -1.0, 0.7, EBM_BOUNDS_REFLECT},     {0.3, 1.0, AUTO, INFINITY, -1.0, 0.7, EBM_BOUNDS_CLAMP},
-        {0.05, 1.0, AUTO, INFINITY, 0.6, 0.7, EBM_BOUNDS_REFLECT},     {0.005, 1.0, AUTO, INFINITY, 0.6, 0.7, EBM_BOUNDS_CLAMP},
+        {0.3, 1.0, AUTO, INFINITY, 0.5, INFINITY, EBM_BOUNDS_REFLECT},
+        {0.3, 1.0, AUTO, INFINITY, 0.5, INFINITY, EBM_BOUNDS_CLAMP},
+        {0.3, 1.0, AUTO, INFINITY, -1.0, 0.7, EBM_BOUNDS_REFLECT},
+        {0.3, 1.0, AUTO, INFINITY, -1.0, 0.7, EBM_BOUNDS_CLAMP},
+        {0.05, 1.0, AUTO, INFINITY, 0.6, 0.7, EBM_BOUNDS_REFLECT},
+        {0.005, 1.0, AUTO, INFINITY, 0.6, 0.7, EBM_BOUNDS_CLAMP},
     };
     for (int i = 0; i < ROWS(cases); i++) {
         stat_density density = stat_density_new(fmax(cases[i].lo, -7), fmin(cases[i].hi, 7), stat_half_square, 1.0);
@@ -105,13 +109,17 @@ static void truncated_normal_is_found(void **state) {
                                        {0, 2, 0, 0, stat_density_moment(&density, 2)}};
         ebm_sampler *sampler = stat_sampler(quadratic(1, 1.0), 4096, 700 + (uint64_t)i, EBM_KERNEL_MALA, cases[i].eta);
         apply(sampler, &cases[i]);
-        STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 1), 300, 100, 4, ROWS(moments), moments, 0.65), STAT_BOUND);
+        STAT_WITHIN(stat_worst_moment(stat_kernel_of(sampler, 1), 300, 100, 4, ROWS(moments), moments, 0.65),
+                    STAT_BOUND);
         ebm_sampler_destroy(sampler);
         free(density.cumulative);
     }
 }
 
-/* Two correlated coordinates in a box: the gradient of one depends on where the other was mirrored. Exact moments by midpoints. */
+/*
+ * Two correlated coordinates in a box: the gradient of one depends on where the other was mirrored. Exact moments by
+ * midpoints.
+ */
 static const stat_matrix BOX_PRECISION = {{2.0, 1.2}, {1.2, 1.5}};
 static const double BOX_MEAN[] = {0.3, -0.4};
 static const double BOX_LO = -0.5;
@@ -146,7 +154,8 @@ static void correlated_gaussian_in_a_box(void **state) {
     stat_moment moments[] = {{0, 1, 0, 0, 0}, {1, 1, 1, 0, 0}, {0, 2, 0, 0, 0}, {1, 2, 1, 0, 0}, {0, 1, 1, 1, 0}};
     box_moments(moments, ROWS(moments));
     static const exact_case cases[] = {
-        {0.3, 1.0, AUTO, INFINITY, BOX_LO, BOX_HI, EBM_BOUNDS_REFLECT}, {0.1, 1.0, AUTO, INFINITY, BOX_LO, BOX_HI, EBM_BOUNDS_CLAMP},
+        {0.3, 1.0, AUTO, INFINITY, BOX_LO, BOX_HI, EBM_BOUNDS_REFLECT},
+        {0.1, 1.0, AUTO, INFINITY, BOX_LO, BOX_HI, EBM_BOUNDS_CLAMP},
         {0.3, 1.0, 1.5, 0.5, BOX_LO, BOX_HI, EBM_BOUNDS_REFLECT},
     };
     for (int i = 0; i < ROWS(cases); i++) {

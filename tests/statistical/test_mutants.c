@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A test of the tests: kernels written here, one chain and one coordinate at a time, each with one fault that has been seen in
- * real samplers. The checks that the library's kernels pass must refuse every one of them, and must accept the same code
- * without a fault.
+ * A test of the tests: kernels written here, one chain and one coordinate at a time, each with one fault that has
+ * been seen in real samplers. The checks that the library's kernels pass must refuse every one of them, and must
+ * accept the same code without a fault.
  *
  * False alarms, for new seeds: 7 sound kernels within STAT_BOUND (3.8e-8): 3e-7.
  */
@@ -126,8 +126,17 @@ static void assert_refused(double z, fault f) {
 
 /* As test_langevin.c checks variances: eta = 0.5 on E = x^2 / 2. */
 static double langevin_z(fault f) {
-    mutant m = {.fault = f, .energy = stat_half_square, .slope = linear_slope, .parameter = 1, .eta = 0.5, .temperature = 1,
-                .clip = INFINITY, .lo = -INFINITY, .hi = INFINITY, .n_chains = 2048, .random = {1}};
+    mutant m = {.fault = f,
+                .energy = stat_half_square,
+                .slope = linear_slope,
+                .parameter = 1,
+                .eta = 0.5,
+                .temperature = 1,
+                .clip = INFINITY,
+                .lo = -INFINITY,
+                .hi = INFINITY,
+                .n_chains = 2048,
+                .random = {1}};
     return stat_ar1_variance_z(kernel_of(&m), 0.5, 1 / 0.75, 600, 2);
 }
 
@@ -142,8 +151,18 @@ static void variances_refuse_broken_langevin(void **state) {
 
 /* As test_mala.c checks moments. */
 static double moments_z(fault f, double clip) {
-    mutant m = {.fault = f, .adjusted = 1, .energy = stat_half_square, .slope = linear_slope, .parameter = 1, .eta = 0.5,
-                .temperature = 2, .clip = clip, .lo = -INFINITY, .hi = INFINITY, .n_chains = 2048, .random = {2}};
+    mutant m = {.fault = f,
+                .adjusted = 1,
+                .energy = stat_half_square,
+                .slope = linear_slope,
+                .parameter = 1,
+                .eta = 0.5,
+                .temperature = 2,
+                .clip = clip,
+                .lo = -INFINITY,
+                .hi = INFINITY,
+                .n_chains = 2048,
+                .random = {2}};
     const stat_moment moments[] = {{0, 1, 0, 0, 0}, {0, 2, 0, 0, 2}, {0, 4, 0, 0, 12}};
     return stat_worst_moment(kernel_of(&m), 200, 150, 4, 3, moments, 0.5);
 }
@@ -162,8 +181,18 @@ static void moments_refuse_broken_mala(void **state) {
 
 /* As test_mala_exact.c checks that exact draws stay exact, in few steps: in a box, and in two wells. */
 static double box_z(fault f, int reflect) {
-    mutant m = {.fault = f, .adjusted = 1, .energy = stat_half_square, .slope = linear_slope, .parameter = 4, .eta = 0.15,
-                .temperature = 1, .clip = INFINITY, .lo = 0.25, .hi = 0.9, .reflect = reflect, .n_chains = 200000,
+    mutant m = {.fault = f,
+                .adjusted = 1,
+                .energy = stat_half_square,
+                .slope = linear_slope,
+                .parameter = 4,
+                .eta = 0.15,
+                .temperature = 1,
+                .clip = INFINITY,
+                .lo = 0.25,
+                .hi = 0.9,
+                .reflect = reflect,
+                .n_chains = 200000,
                 .random = {3}};
     stat_density density = stat_density_new(0.25, 0.9, stat_half_square, 4);
     double z = stat_stays_z(kernel_of(&m), &density, 4, 3);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where training ends. With E = theta x^2 / 2 and data whose mean square is exactly 1, the mean gradient is (1 - v(theta)) / 2 with v
- * the variance that the chains have under theta: 1 / theta for MALA, so theta = 1; 1 / (theta (1 - eta theta / 2)) for
- * Langevin, so theta = (1 - sqrt(1 - 2 eta)) / eta.
+ * Where training ends. With E = theta x^2 / 2 and data whose mean square is exactly 1, the mean gradient is (1 -
+ * v(theta)) / 2 with v the variance that the chains have under theta: 1 / theta for MALA, so theta = 1; 1 / (theta (1
+ * - eta theta / 2)) for Langevin, so theta = (1 - sqrt(1 - 2 eta)) / eta.
  *
- * SGD with a constant rate, averaged over T steps. Near the end theta - theta* obeys d' = d + lr (xi - h d), with xi the chains' noise
- * in the gradient and h = -v'(theta*) / 2, so the mean of d is (mean of xi) / h, but for (d_T - d_0) / (lr h T), which is smaller by
- * 1 / sqrt(lr h T). The standard error of the mean of xi is measured: every chain's own mean over the T steps is one value, and
- * chains are independent of each other. (Polyak and Juditsky 1992.)
+ * SGD with a constant rate, averaged over T steps. Near the end theta - theta* obeys d' = d + lr (xi - h d), with xi
+ * the chains' noise in the gradient and h = -v'(theta*) / 2, so the mean of d is (mean of xi) / h, but for (d_T -
+ * d_0) / (lr h T), which is smaller by 1 / sqrt(lr h T). The standard error of the mean of xi is measured: every
+ * chain's own mean over the T steps is one value, and chains are independent of each other. (Polyak and Juditsky
+ * 1992.)
  *
  * False alarms, for new seeds: 19 results within STAT_BOUND (3.8e-8): 7e-7.
  */
@@ -131,8 +132,9 @@ static void langevin_settles_where_its_bias_is_made_up(void **state) {
 }
 
 /*
- * One Langevin step from data x_0 = +-1: x_1 = r x_0 + sigma z, so E x_1^2 = r^2 + sigma^2, Var x_1^2 = 4 r^2 sigma^2 + 2 sigma^4, and the
- * mean gradient of contrastive divergence is (1 - r^2 - sigma^2) / 2: 0 at the same theta as the whole likelihood's.
+ * One Langevin step from data x_0 = +-1: x_1 = r x_0 + sigma z, so E x_1^2 = r^2 + sigma^2, Var x_1^2 = 4 r^2 sigma^2
+ * + 2 sigma^4, and the mean gradient of contrastive divergence is (1 - r^2 - sigma^2) / 2: 0 at the same theta as the
+ * whole likelihood's.
  */
 static void contrastive_divergence_has_its_exact_mean(void **state) {
     (void)state;
@@ -168,10 +170,11 @@ static void contrastive_divergence_has_its_exact_mean(void **state) {
 }
 
 /*
- * A Gaussian in 3 dimensions: the data m + L e, with e = +-sqrt(3) times each axis, have mean m and covariance S = L L' exactly. At the
- * end the gradient's noise is that of the chains' sufficient statistics, whose covariance is the curvature itself, so theta has the
- * covariance of the likelihood's maximum over N T / tau draws: Var P_ij = (P_ii P_jj + P_ij^2) / draws, Var m = S / draws.
- * tau, how much more a chain's mean square scatters than one of independent draws, is measured.
+ * A Gaussian in 3 dimensions: the data m + L e, with e = +-sqrt(3) times each axis, have mean m and covariance S = L
+ * L' exactly. At the end the gradient's noise is that of the chains' sufficient statistics, whose covariance is the
+ * curvature itself, so theta has the covariance of the likelihood's maximum over N T / tau draws: Var P_ij = (P_ii
+ * P_jj + P_ij^2) / draws, Var m = S / draws. tau, how much more a chain's mean square scatters than one of
+ * independent draws, is measured.
  */
 static void gaussian_finds_mean_and_precision_of_the_data(void **state) {
     (void)state;

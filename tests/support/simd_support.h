@@ -45,4 +45,13 @@ static inline bool same(int64_t n, const float *a, const float *b) {
     return true;
 }
 
+/* FNV-1a, a word at a time. */
+#define HASH_START 0x811C9DC5U
+static inline uint32_t hashed(uint32_t hash, int64_t n, const float *a) {
+    for (int64_t i = 0; i < n; i++) {
+        hash = (hash ^ bits(a[i])) * 16777619U;
+    }
+    return hash;
+}
+
 #endif /* EBM_TESTS_SIMD_SUPPORT_H */

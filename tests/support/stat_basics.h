@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the statistical tests share: estimates with their standard errors, the chi-square test, random numbers that are not
- * the library's own, and quadrature.
+ * What the statistical tests share: estimates with their standard errors, the chi-square test, random numbers that
+ * are not the library's own, and quadrature.
  */
 #ifndef EBM_TESTS_STAT_BASICS_H
 #define EBM_TESTS_STAT_BASICS_H
@@ -71,8 +71,8 @@ static inline double stat_z(const stat_sum *s, double expected) {
 }
 
 /*
- * The chi-square statistic of counts against their expectations, as a normal deviate (Wilson and Hilferty 1931). The tail
- * that matters is the upper one, but counts that fit too well are as wrong.
+ * The chi-square statistic of counts against their expectations, as a normal deviate (Wilson and Hilferty 1931). The
+ * tail that matters is the upper one, but counts that fit too well are as wrong.
  */
 static inline double stat_chi_square_z(int64_t n_cells, const int64_t *count, const double *expected) {
     double sum = 0;
@@ -132,7 +132,9 @@ static inline double stat_power(double x, int power) {
     return product;
 }
 
-/* A density on [lo, hi], proportional to exp(-energy(x)), by the midpoint rule: the distribution at the cells' edges. */
+/*
+ * A density on [lo, hi], proportional to exp(-energy(x)), by the midpoint rule: the distribution at the cells' edges.
+ */
 enum { STAT_CELLS = 20000 };
 
 typedef struct stat_density {

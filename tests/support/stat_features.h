@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A model whose training can be followed by hand: E = sum_j theta_j^2 x_j / 2, dE/dtheta_j = theta_j x_j. It tells chains that there is
- * no slope, so that without noise they stand where they were put, and the gradient is theta_j (mean x+_j - mean x-_j).
+ * A model whose training can be followed by hand: E = sum_j theta_j^2 x_j / 2, dE/dtheta_j = theta_j x_j. It tells
+ * chains that there is no slope, so that without noise they stand where they were put, and the gradient is theta_j
+ * (mean x+_j - mean x-_j).
  */
 #ifndef EBM_TESTS_STAT_FEATURES_H
 #define EBM_TESTS_STAT_FEATURES_H

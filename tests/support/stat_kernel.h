@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks of a Markov kernel, whoever wrote it: the library's, or a broken one (test_mutants.c) that the same checks must refuse.
- * Each returns how many standard errors the kernel is from what it should do.
+ * Checks of a Markov kernel, whoever wrote it: the library's, or a broken one (test_mutants.c) that the same checks
+ * must refuse. Each returns how many standard errors the kernel is from what it should do.
  */
 #ifndef EBM_TESTS_STAT_KERNEL_H
 #define EBM_TESTS_STAT_KERNEL_H
@@ -28,8 +28,8 @@ static inline stat_kernel stat_kernel_of(ebm_sampler *sampler, int64_t dim) {
 }
 
 /*
- * The mean of x_i^p x_j^q over chains and draws. Draws of one chain depend on each other, chains do not: each chain's own
- * mean is one value, and the standard error is that of those means.
+ * The mean of x_i^p x_j^q over chains and draws. Draws of one chain depend on each other, chains do not: each chain's
+ * own mean is one value, and the standard error is that of those means.
  */
 typedef struct stat_moment {
     int i, p, j, q;
@@ -61,8 +61,8 @@ static inline void stat_moments_z(stat_kernel kernel, int64_t burn_in, int64_t n
 }
 
 /* All moments at once: the worst. Starts from 0, which must be forgotten in burn_in steps. */
-static inline double stat_worst_moment(stat_kernel kernel, int64_t burn_in, int64_t n_draws, int64_t thin, int n_moments,
-                                       const stat_moment *moment, double start) {
+static inline double stat_worst_moment(stat_kernel kernel, int64_t burn_in, int64_t n_draws, int64_t thin,
+                                       int n_moments, const stat_moment *moment, double start) {
     double z[32];
     assert_true(n_moments <= 32);
     float *x = stat_alloc(kernel.n_chains * kernel.dim, sizeof *x);
@@ -79,8 +79,8 @@ static inline double stat_worst_moment(stat_kernel kernel, int64_t burn_in, int6
 }
 
 /*
- * Chains that start as exact and independent draws of a density must, after any number of steps of a kernel that keeps it, be
- * that again: 100 equally likely cells, chi-square with 99 degrees of freedom.
+ * Chains that start as exact and independent draws of a density must, after any number of steps of a kernel that
+ * keeps it, be that again: 100 equally likely cells, chi-square with 99 degrees of freedom.
  */
 static inline double stat_stays_z(stat_kernel kernel, const stat_density *density, uint64_t seed, int64_t n_steps) {
     enum { CELLS = 100 };
@@ -100,9 +100,9 @@ static inline double stat_stays_z(stat_kernel kernel, const stat_density *densit
 }
 
 /*
- * The variance of the chains x' = r x + noise, which started somewhere else and have had time to forget it. In such an AR(1) chain
- * x^2 has autocorrelation r^(2k) after k steps, so the mean of x^2 over N chains and T draws, `thin` steps apart, has variance
- * 2 v^2 / (N T) (1 + rho) / (1 - rho), with rho = r^(2 thin).
+ * The variance of the chains x' = r x + noise, which started somewhere else and have had time to forget it. In such
+ * an AR(1) chain x^2 has autocorrelation r^(2k) after k steps, so the mean of x^2 over N chains and T draws, `thin`
+ * steps apart, has variance 2 v^2 / (N T) (1 + rho) / (1 - rho), with rho = r^(2 thin).
  */
 static inline double stat_ar1_variance_z(stat_kernel kernel, double r, double v, int64_t n_draws, int64_t thin) {
     int64_t burn_in = 1 + (int64_t)(log(1e-8) / log(r * r));

@@ -23,7 +23,8 @@ static inline int32_t stat_quadratic_energy(int64_t n, int64_t dim, const float 
 }
 
 static inline int32_t stat_quadratic_param_grad(int64_t n, int64_t dim, const float *x, const float *weight,
-                                                const float *theta, double *energy, float *grad_theta, void *user_data) {
+                                                const float *theta, double *energy, float *grad_theta,
+                                                void *user_data) {
     double sum = 0;
     for (int64_t i = 0; i < n * dim; i++) {
         sum += (double)weight[i / dim] * (double)x[i] * (double)x[i] / 2;
@@ -48,8 +49,8 @@ static inline int32_t stat_flat_energy(int64_t n, int64_t dim, const float *x, c
     return EBM_CB_OK;
 }
 
-static inline int32_t stat_flat_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
-                                           double *energy, float *grad_theta, void *user_data) {
+static inline int32_t stat_flat_param_grad(int64_t n, int64_t dim, const float *x, const float *weight,
+                                           const float *theta, double *energy, float *grad_theta, void *user_data) {
     double sum = 0;
     for (int64_t r = 0; r < n; r++) {
         sum += (double)weight[r];

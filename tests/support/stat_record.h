@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A record of everything that a piece of work computed, to be compared bit for bit, and the contexts to repeat it in. */
+/*
+ * A record of everything that a piece of work computed, to be compared bit for bit, and the contexts to repeat it in.
+ */
 #ifndef EBM_TESTS_STAT_RECORD_H
 #define EBM_TESTS_STAT_RECORD_H
 
@@ -55,7 +57,10 @@ static inline void stat_assert_same(const stat_record *a, const stat_record *b, 
     }
 }
 
-/* Memory that is dirty when it is given, with bits that are not numbers, and made dirty when it comes back. Odd addresses, too. */
+/*
+ * Memory that is dirty when it is given, with bits that are not numbers, and made dirty when it comes back. Odd
+ * addresses, too.
+ */
 enum { STAT_DIRTY_HEADER = 48 };
 
 static inline void *stat_dirty_alloc(size_t size, void *opaque) {

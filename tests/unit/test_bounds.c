@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bounds: where a coordinate that leaves is put, and what is refused. Steps without noise on an energy with a constant slope go exactly
- * where they are sent: E = s x, one step is x - eta s.
+ * Bounds: where a coordinate that leaves is put, and what is refused. Steps without noise on an energy with a
+ * constant slope go exactly where they are sent: E = s x, one step is x - eta s.
  */
 #include <float.h>
 
@@ -78,23 +78,27 @@ static void mala_refuses_what_leaves_clamped_bounds(void **state) {
     assert_true(moved(3, -4, 2, INFINITY, EBM_BOUNDS_CLAMP, EBM_KERNEL_MALA) == 3);
 }
 
-/* One step of many chains with large noise, at both kernels and rules and several widths: all inside, float by float. */
+/*
+ * One step of many chains with large noise, at both kernels and rules and several widths: all inside, float by float.
+ */
 static void nothing_is_ever_outside(void **state) {
     (void)state;
     enum { N = 300, DIM = 3 };
-    static const double boxes[][2] = {{-1, 1}, {0.1, 0.3}, {-0.7, INFINITY}, {-INFINITY, 0.1}, {1e-3, 1.1e-3}, {-3e4, 2e4}};
+    static const double boxes[][2] = {{-1, 1},          {0.1, 0.3},     {-0.7, INFINITY},
+                                      {-INFINITY, 0.1}, {1e-3, 1.1e-3}, {-3e4, 2e4}};
     float x[N * DIM];
     for (int box = 0; box < 6; box++) {
         for (int which = 0; which < 4; which++) {
-            ebm_sampler *sampler = stat_sampler(stat_quadratic(NULL, DIM, 1), N, 2, which < 2 ? EBM_KERNEL_LANGEVIN : EBM_KERNEL_MALA,
-                                                0.3);
+            ebm_sampler *sampler = stat_sampler(stat_quadratic(NULL, DIM, 1), N, 2,
+                                                which < 2 ? EBM_KERNEL_LANGEVIN : EBM_KERNEL_MALA, 0.3);
             STAT_OK(ebm_sampler_set_noise_std(sampler, 2));
             STAT_OK(ebm_sampler_set_noise_order(sampler, box % 2 == 0 && which < 2));
             STAT_OK(ebm_sampler_set_bounds(sampler, boxes[box][0], boxes[box][1], which % 2));
             for (int step = 0; step < 10; step++) {
                 STAT_OK(ebm_sampler_get_states(sampler, N, x));
                 for (int i = 0; i < N * DIM; i++) {
-                    assert_true((double)x[i] >= (double)(float)boxes[box][0] && (double)x[i] <= (double)(float)boxes[box][1]);
+                    assert_true((double)x[i] >= (double)(float)boxes[box][0] &&
+                                (double)x[i] <= (double)(float)boxes[box][1]);
                 }
                 STAT_OK(ebm_sampler_set_states(sampler, N, x)); /* and so it may be set again */
                 STAT_OK(ebm_sampler_run(sampler, 1));
@@ -118,7 +122,8 @@ static void refusals_change_nothing(void **state) {
     assert_int_equal(ebm_sampler_set_bounds(sampler, 0, 1, 2), EBM_ERR_ARG);
     assert_int_equal(ebm_sampler_set_bounds(sampler, INFINITY, INFINITY, EBM_BOUNDS_CLAMP), EBM_ERR_ARG);
     STAT_OK(ebm_sampler_set_states(sampler, 2, x));
-    assert_int_equal(ebm_sampler_set_bounds(sampler, 0, 1, EBM_BOUNDS_CLAMP), EBM_ERR_STATE); /* the second chain is outside */
+    /* The second chain is outside. */
+    assert_int_equal(ebm_sampler_set_bounds(sampler, 0, 1, EBM_BOUNDS_CLAMP), EBM_ERR_STATE);
     STAT_OK(ebm_sampler_get_bounds(sampler, &lo, &hi, &rule));
     assert_true(lo == -INFINITY && hi == INFINITY && rule == EBM_BOUNDS_CLAMP);
     STAT_OK(ebm_sampler_set_bounds(sampler, 0, 3, EBM_BOUNDS_REFLECT));

@@ -81,7 +81,10 @@ static void a_mask_of_ones_or_none_is_no_mask(void **state) {
     }
 }
 
-/* All held but one: MALA's acceptance is that of one dimension, near 1 for a small step, whatever the size of the held rest. */
+/*
+ * All held but one: MALA's acceptance is that of one dimension, near 1 for a small step, whatever the size of the
+ * held rest.
+ */
 static void held_coordinates_have_no_part_in_the_acceptance(void **state) {
     (void)state;
     enum { WIDE = 400 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where chains start each time a trainer needs negatives: exact expectations. On E = x^2 / 2 with eta = 1/2 and no noise a step halves
- * the state, exactly, so a state's exponent tells how often it was moved and its fraction which one it is.
+ * Where chains start each time a trainer needs negatives: exact expectations. On E = x^2 / 2 with eta = 1/2 and no
+ * noise a step halves the state, exactly, so a state's exponent tells how often it was moved and its fraction which
+ * one it is.
  */
 #include "stat_models.h"
 
@@ -124,8 +125,8 @@ static void persistent_chains_go_on(void **state) {
 }
 
 /*
- * A larger buffer: what was picked is moved, goes back to its own place, and is found there the next time it is picked, moved once
- * for every time it was picked before. k steps of a batch are k halvings.
+ * A larger buffer: what was picked is moved, goes back to its own place, and is found there the next time it is
+ * picked, moved once for every time it was picked before. k steps of a batch are k halvings.
  */
 static void buffer_states_go_on_in_place(void **state) {
     (void)state;

@@ -13,14 +13,17 @@ static stat_training new_sgd(int64_t n_chains, stat_seen *seen, double rate) {
     return t;
 }
 
-/* --- the loss -------------------------------------------------------------------------------------------------------- */
+/*
+ * --- the loss
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /*
- * G+ - G- by hand, from the data and the negatives as they stand after the call, through the model's own gradient with weights 1/n
- * and 1/m, and with the penalty's 2 alpha E.
+ * G+ - G- by hand, from the data and the negatives as they stand after the call, through the model's own gradient
+ * with weights 1/n and 1/m, and with the penalty's 2 alpha E.
  */
-static void gradient_by_hand(ebm_model *model, double alpha, int64_t n, const float *data, int64_t m, const float *negatives,
-                             int64_t n_params, double *by_hand) {
+static void gradient_by_hand(ebm_model *model, double alpha, int64_t n, const float *data, int64_t m,
+                             const float *negatives, int64_t n_params, double *by_hand) {
     int64_t dim = ebm_model_dim(model);
     float *one = stat_alloc(n_params, sizeof *one);
     for (int64_t j = 0; j < n_params; j++) {
@@ -95,7 +98,10 @@ static void gradient_is_data_less_negatives(void **state) {
     }
 }
 
-/* The gradient with the penalty is that of the loss itself, by central differences with the negatives held where they are. */
+/*
+ * The gradient with the penalty is that of the loss itself, by central differences with the negatives held where they
+ * are.
+ */
 static double loss(const double *theta, double alpha) {
     double of_row[3] = {0};
     for (int r = 0; r < 3; r++) {
@@ -161,7 +167,10 @@ static void the_host_memory_is_trained_in_place(void **state) {
     stat_training_free(&free_one);
 }
 
-/* --- the report ------------------------------------------------------------------------------------------------------ */
+/*
+ * --- the report
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void report_is_of_the_batch(void **state) {
     (void)state;
@@ -217,7 +226,10 @@ static void nothing_is_reported_before_the_first_batch(void **state) {
     stat_training_free(&t);
 }
 
-/* --- fit ------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- fit
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 /* 10 rows in batches of 4: 4, 4, 2; every row once in an epoch, in orders that differ. */
 static void an_epoch_sees_every_row_once(void **state) {
@@ -262,7 +274,10 @@ static void an_epoch_sees_every_row_once(void **state) {
     stat_training_free(&t);
 }
 
-/* --- progress -------------------------------------------------------------------------------------------------------- */
+/*
+ * --- progress
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct progress {
     stat_training *training;
@@ -350,7 +365,10 @@ static void a_stop_is_heard_once(void **state) {
     stat_training_free(&t);
 }
 
-/* --- refusals -------------------------------------------------------------------------------------------------------- */
+/*
+ * --- refusals
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static void what_does_not_fit_together_is_refused(void **state) {
     (void)state;

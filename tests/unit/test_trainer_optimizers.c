@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Optimizers and schedules against their equations, written here a second time, in double. The gradient is theta_j d_j with
- * d = x+ - x- fixed, so an error at one step shows at all that follow. float32 rounds each of 60 steps to 6e-8 of theta:
- * 1e-5 of it is enough.
+ * Optimizers and schedules against their equations, written here a second time, in double. The gradient is theta_j
+ * d_j with d = x+ - x- fixed, so an error at one step shows at all that follow. float32 rounds each of 60 steps to
+ * 6e-8 of theta: 1e-5 of it is enough.
  */
 #include "stat_features.h"
 
@@ -106,8 +106,10 @@ static void assert_follows(const rules *r) {
 static void sgd(void **state) {
     (void)state;
     static const rules cases[] = {
-        {EBM_OPT_SGD, 0.01, 0, 0, 0, 1, 0, INFINITY, NO_DECAY},   {EBM_OPT_SGD, 0.01, 0.9, 0, 0, 1, 0, INFINITY, NO_DECAY},
-        {EBM_OPT_SGD, 0.01, 0.5, 0, 0, 1, 0.3, INFINITY, NO_DECAY}, {EBM_OPT_SGD, 0.01, 0, 0, 0, 1, 0, 0.7, NO_DECAY},
+        {EBM_OPT_SGD, 0.01, 0, 0, 0, 1, 0, INFINITY, NO_DECAY},
+        {EBM_OPT_SGD, 0.01, 0.9, 0, 0, 1, 0, INFINITY, NO_DECAY},
+        {EBM_OPT_SGD, 0.01, 0.5, 0, 0, 1, 0.3, INFINITY, NO_DECAY},
+        {EBM_OPT_SGD, 0.01, 0, 0, 0, 1, 0, 0.7, NO_DECAY},
         {EBM_OPT_SGD, 0.02, 0.9, 0, 0, 1, 0.1, 0.5, NO_DECAY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -118,8 +120,10 @@ static void sgd(void **state) {
 static void adam(void **state) {
     (void)state;
     static const rules cases[] = {
-        {EBM_OPT_ADAM, 0.005, 0, 0.9, 0.999, 1e-8, 0, INFINITY, NO_DECAY}, {EBM_OPT_ADAM, 0.005, 0, 0, 0.999, 1e-8, 0, INFINITY, NO_DECAY},
-        {EBM_OPT_ADAM, 0.005, 0, 0.9, 0, 1e-8, 0, INFINITY, NO_DECAY},     {EBM_OPT_ADAM, 0.005, 0, 0.8, 0.95, 0.1, 0, INFINITY, NO_DECAY},
+        {EBM_OPT_ADAM, 0.005, 0, 0.9, 0.999, 1e-8, 0, INFINITY, NO_DECAY},
+        {EBM_OPT_ADAM, 0.005, 0, 0, 0.999, 1e-8, 0, INFINITY, NO_DECAY},
+        {EBM_OPT_ADAM, 0.005, 0, 0.9, 0, 1e-8, 0, INFINITY, NO_DECAY},
+        {EBM_OPT_ADAM, 0.005, 0, 0.8, 0.95, 0.1, 0, INFINITY, NO_DECAY},
         {EBM_OPT_ADAM, 0.005, 0, 0.9, 0.99, 1e-4, 0.2, 0.8, NO_DECAY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -163,7 +167,10 @@ static void schedules(void **state) {
     stat_training_free(&t);
 }
 
-/* Another optimizer begins as if new; the same one, set again, goes on. A setting changed on the way holds from the next step. */
+/*
+ * Another optimizer begins as if new; the same one, set again, goes on. A setting changed on the way holds from the
+ * next step.
+ */
 static void changes_on_the_way(void **state) {
     (void)state;
     rules r = {EBM_OPT_ADAM, 0.005, 0.9, 0.9, 0.999, 1e-8, 0, INFINITY, NO_DECAY};

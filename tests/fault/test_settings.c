@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* Every setter: the edges of its range and what is beyond, NaN too; a refusal names function, argument and value, and leaves what was. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "test_models.h"
+
+enum { DIM = 3, CHAINS = 4 };
+#define NOT (double)NAN
+#define INF (double)INFINITY
+
+static ebm_context *context;
+static test_host host;
+static ebm_model *model;
+static ebm_sampler *sampler;
+static ebm_trainer *trainer;
+
+static int setup(void **state) {
+    (void)state;
+    assert_ok(ebm_context_create(&context));
+    model = test_model_create(context, DIM, 0, &host);
+    assert_ok(ebm_sampler_create(NULL, model, CHAINS, 1, &sampler));
+    assert_ok(ebm_trainer_create(NULL, model, sampler, &trainer));
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    ebm_trainer_destroy(trainer);
+    ebm_sampler_destroy(sampler);
+    ebm_model_destroy(model);
+    ebm_context_destroy(context);
+    return 0;
+}
+
+static void assert_refusal(ebm_status status, const char *function, const char *argument, const char *value) {
+    char text[128];
+    assert_status(status, EBM_ERR_ARG);
+    snprintf(text, sizeof text, "%s: ", function);
+    assert_int_equal(strncmp(ebm_last_error(), text, strlen(text)), 0);
+    snprintf(text, sizeof text, "%s is %s", argument, value);
+    assert_message(text);
+}
+
+/* --- settings that are one number ------------------------------------------------------------------------------------- */
+
+enum { MOST_VALUES = 10 };
+
+/* The setters and getters of samplers and trainers look the same from here. */
+#define DOUBLE_SETTING(object, handle, name)                                                                     \
+    static ebm_status set_##object##_##name(double value) { return ebm_##object##_set_##name(handle, value); }   \
+    static ebm_status get_##object##_##name(double *value) { return ebm_##object##_get_##name(handle, value); }
+#define INTEGER_SETTING(object, handle, name, type)                                                              \
+    static ebm_status set_##object##_##name(int64_t value) { return ebm_##object##_set_##name(handle, (type)value); } \
+    static ebm_status get_##object##_##name(int64_t *value) {                                                    \
+        type got = -7;                                                                                           \
+        ebm_status status = ebm_##object##_get_##name(handle, &got);                                             \
+        *value = got;                                                                                            \
+        return status;                                                                                           \
+    }
+
+DOUBLE_SETTING(sampler, sampler, step_size)
+DOUBLE_SETTING(sampler, sampler, noise_std)
+DOUBLE_SETTING(sampler, sampler, temperature)
+DOUBLE_SETTING(sampler, sampler, grad_clip)
+DOUBLE_SETTING(trainer, trainer, learning_rate)
+DOUBLE_SETTING(trainer, trainer, momentum)
+DOUBLE_SETTING(trainer, trainer, epsilon)
+DOUBLE_SETTING(trainer, trainer, weight_decay)
+DOUBLE_SETTING(trainer, trainer, grad_clip)
+DOUBLE_SETTING(trainer, trainer, energy_penalty)
+DOUBLE_SETTING(trainer, trainer, data_noise)
+DOUBLE_SETTING(trainer, trainer, average)
+DOUBLE_SETTING(trainer, trainer, gap_limit)
+INTEGER_SETTING(context, context, threads, int32_t)
+INTEGER_SETTING(model, model, sign, int32_t)
+INTEGER_SETTING(model, model, concurrent, int32_t)
+INTEGER_SETTING(sampler, sampler, kernel, int32_t)
+INTEGER_SETTING(sampler, sampler, noise_order, int32_t)
+INTEGER_SETTING(sampler, sampler, start, int32_t)
+INTEGER_SETTING(trainer, trainer, optimizer, int32_t)
+INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
+INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
+
+#define DOUBLE(object, name) "ebm_" #object "_set_" #name, set_##object##_##name, get_##object##_##name
+
+static const struct {
+    const char *function;
+    ebm_status (*set)(double);
+    ebm_status (*get)(double *);
+    const char *argument;
+    double initial;
+    double good[MOST_VALUES]; /* up to the first 12345 */
+    double bad[MOST_VALUES];
+} DOUBLES[] = {
+#define END 12345
+    {DOUBLE(sampler, step_size), "eta", 0.01, {1e-30, 3e38, 10, END}, {0, -0.0, -1, 1e-50, 1e300, INF, -INF, NOT, END}},
+    {DOUBLE(sampler, temperature), "temperature", 1, {0, 2, 3e38, END}, {-1e-9, -1, 1e300, INF, NOT, END}},
+    {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e300, INF, -INF, NOT, END}},
+    {DOUBLE(sampler, grad_clip), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, 1e-50, NOT, END}},
+    {DOUBLE(trainer, learning_rate), "rate", 1e-3, {0, 3e38, 0.5, END}, {-1e-9, 1e300, INF, -INF, NOT, END}},
+    {DOUBLE(trainer, momentum), "momentum", 0, {0, 0.999999, 0.5, END}, {1, -0.1, INF, NOT, END}},
+    {DOUBLE(trainer, epsilon), "epsilon", 1e-8, {1e-30, 1, END}, {0, -1, 1e-50, 1e300, INF, NOT, END}},
+    {DOUBLE(trainer, weight_decay), "decay", 0, {0, 3, END}, {-1, 1e300, INF, NOT, END}},
+    {DOUBLE(trainer, grad_clip), "norm", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, NOT, END}},
+    {DOUBLE(trainer, energy_penalty), "alpha", 0, {0, 3, END}, {-1, 1e300, INF, NOT, END}},
+    {DOUBLE(trainer, data_noise), "std", 0, {0, 3, END}, {-1, 1e300, INF, NOT, END}},
+    {DOUBLE(trainer, average), "decay", 0, {0, 0.9999, 0.5, END}, {1, -0.1, INF, NOT, END}},
+    {DOUBLE(trainer, gap_limit), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, NOT, END}},
+};
+
+static void test_doubles(void **state) {
+    double got;
+    (void)state;
+    assert_ok(ebm_sampler_get_noise_std(sampler, &got));
+    assert_true(fabs(got - sqrt(0.02)) < 1e-15); /* sqrt(2 eta T), until it is set */
+    assert_ok(ebm_sampler_set_noise_std(sampler, 0));
+    for (size_t i = 0; i < sizeof DOUBLES / sizeof DOUBLES[0]; i++) {
+        assert_ok(DOUBLES[i].get(&got));
+        assert_true(got == DOUBLES[i].initial);
+        for (int k = 0; DOUBLES[i].good[k] != END; k++) {
+            assert_ok(DOUBLES[i].set(DOUBLES[i].good[k]));
+            assert_ok(DOUBLES[i].get(&got));
+            assert_true(got == DOUBLES[i].good[k]);
+        }
+        double kept = got;
+        for (int k = 0; DOUBLES[i].bad[k] != END; k++) {
+            char value[32];
+            snprintf(value, sizeof value, "%g", DOUBLES[i].bad[k]);
+            assert_refusal(DOUBLES[i].set(DOUBLES[i].bad[k]), DOUBLES[i].function, DOUBLES[i].argument, value);
+            assert_ok(DOUBLES[i].get(&got));
+            assert_true(got == kept);
+        }
+    }
+}
+
+static const struct {
+    const char *function;
+    ebm_status (*set)(int64_t);
+    ebm_status (*get)(int64_t *);
+    const char *argument;
+    int64_t initial, least, most;
+} INTEGERS[] = {
+    {DOUBLE(context, threads), "n", 1, 1, 256},
+    {DOUBLE(model, sign), "sign", 0, 0, 1},
+    {DOUBLE(model, concurrent), "concurrent", 0, 0, 1},
+    {DOUBLE(sampler, kernel), "kernel", 1, 1, 2},
+    {DOUBLE(sampler, noise_order), "order", 0, 0, 1},
+    {DOUBLE(sampler, start), "start", 2, 0, 2},
+    {DOUBLE(trainer, optimizer), "optimizer", 2, 1, 3},
+    {DOUBLE(trainer, mcmc_steps), "k", 20, 1, INT64_MAX},
+    {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},
+};
+
+static void test_integers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof INTEGERS / sizeof INTEGERS[0]; i++) {
+        int64_t got;
+        char value[32];
+        bool wide = INTEGERS[i].most == INT64_MAX;
+        const int64_t good[] = {INTEGERS[i].most > 100 && !wide ? 3 : INTEGERS[i].most, INTEGERS[i].least};
+        const int64_t bad[] = {INTEGERS[i].least - 1, wide ? INT64_MIN : INT32_MIN, wide ? -5 : INTEGERS[i].most + 1,
+                               wide ? 0 : INT32_MAX};
+        assert_ok(INTEGERS[i].get(&got));
+        assert_int_equal(got, INTEGERS[i].initial);
+        for (int k = 0; k < 2; k++) {
+            assert_ok(INTEGERS[i].set(good[k]));
+            assert_ok(INTEGERS[i].get(&got));
+            assert_int_equal(got, good[k]);
+        }
+        for (int k = 0; k < 4; k++) {
+            snprintf(value, sizeof value, "%lld", (long long)bad[k]);
+            assert_refusal(INTEGERS[i].set(bad[k]), INTEGERS[i].function, INTEGERS[i].argument, value);
+            assert_ok(INTEGERS[i].get(&got));
+            assert_int_equal(got, INTEGERS[i].least);
+        }
+    }
+}
+
+/* --- settings of several numbers -------------------------------------------------------------------------------------- */
+
+static void test_bounds(void **state) {
+    static const double bad[][2] = {{1, 1}, {2, 1}, {NOT, 1}, {0, NOT}, {INF, INF}, {-INF, -INF}, {1, 1 + 1e-12}, {1e300, INF}};
+    double lo;
+    double hi;
+    int32_t rule;
+    float x[CHAINS * DIM] = {0.5F, -0.5F, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3};
+    (void)state;
+    assert_ok(ebm_sampler_get_bounds(sampler, &lo, &hi, &rule));
+    assert_true(lo == -INF && hi == INF && rule == EBM_BOUNDS_CLAMP);
+    assert_ok(ebm_sampler_set_bounds(sampler, -1, INF, EBM_BOUNDS_REFLECT));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "%g and hi is %g", bad[i][0], bad[i][1]);
+        assert_refusal(ebm_sampler_set_bounds(sampler, bad[i][0], bad[i][1], EBM_BOUNDS_CLAMP), "ebm_sampler_set_bounds",
+                       "lo", value);
+    }
+    assert_refusal(ebm_sampler_set_bounds(sampler, -1, 1, 2), "ebm_sampler_set_bounds", "rule", "2");
+    assert_refusal(ebm_sampler_set_bounds(sampler, -1, 1, -1), "ebm_sampler_set_bounds", "rule", "-1");
+    assert_ok(ebm_sampler_set_states(sampler, CHAINS, x));
+    assert_status(ebm_sampler_set_bounds(sampler, -1, 1, EBM_BOUNDS_CLAMP), EBM_ERR_STATE); /* chain 3 stands at 3 */
+    assert_message("ebm_sampler_set_bounds: chain 3 stands outside -1 to 1: coordinate 2 is 3");
+    assert_ok(ebm_sampler_get_bounds(sampler, &lo, &hi, &rule));
+    assert_true(lo == -1 && hi == INF && rule == EBM_BOUNDS_REFLECT);
+    x[11] = 1;
+    assert_ok(ebm_sampler_set_states(sampler, CHAINS, x));
+    assert_ok(ebm_sampler_set_bounds(sampler, -1, 1, EBM_BOUNDS_CLAMP));
+    x[11] = 1.5F;
+    assert_status(ebm_sampler_set_states(sampler, CHAINS, x), EBM_ERR_ARG);
+    assert_message("ebm_sampler_set_states: x is 1.5 at chain 3, coordinate 2");
+    assert_ok(ebm_sampler_get_bounds(sampler, NULL, NULL, NULL));
+}
+
+static void test_mask(void **state) {
+    uint8_t mask[DIM] = {9, 9, 9};
+    (void)state;
+    assert_ok(ebm_sampler_get_mask(sampler, mask));
+    assert_true(mask[0] == 1 && mask[1] == 1 && mask[2] == 1);
+    assert_ok(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 1, 0}));
+    assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 1, 2}), "ebm_sampler_set_mask", "free[2]", "2");
+    assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 0, 0}), "ebm_sampler_set_mask", "free", "0 everywhere");
+    assert_ok(ebm_sampler_get_mask(sampler, mask));
+    assert_true(mask[0] == 0 && mask[1] == 1 && mask[2] == 0);
+    assert_ok(ebm_sampler_set_mask(sampler, NULL));
+    assert_ok(ebm_sampler_get_mask(sampler, mask));
+    assert_true(mask[0] == 1);
+}
+
+static void test_noise_start(void **state) {
+    static const struct {
+        int32_t kind;
+        double a, b;
+    } bad[] = {{EBM_NOISE_NORMAL, 0, -1},  {EBM_NOISE_NORMAL, NOT, 1},   {EBM_NOISE_NORMAL, 0, INF}, {EBM_NOISE_NORMAL, 0, 1e38},
+               {EBM_NOISE_UNIFORM, 1, 1},  {EBM_NOISE_UNIFORM, 2, 1},    {EBM_NOISE_UNIFORM, 0, NOT},
+               {EBM_NOISE_UNIFORM, -INF, 0}};
+    int32_t kind;
+    double a;
+    double b;
+    (void)state;
+    assert_ok(ebm_sampler_get_noise_start(sampler, &kind, &a, &b));
+    assert_true(kind == EBM_NOISE_NORMAL && a == 0 && b == 1);
+    assert_ok(ebm_sampler_set_noise_start(sampler, EBM_NOISE_NORMAL, 5, 0));
+    assert_ok(ebm_sampler_set_noise_start(sampler, EBM_NOISE_UNIFORM, -3e38, 3e38));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "%g and b is %g", bad[i].a, bad[i].b);
+        assert_refusal(ebm_sampler_set_noise_start(sampler, bad[i].kind, bad[i].a, bad[i].b), "ebm_sampler_set_noise_start",
+                       "a", value);
+    }
+    assert_refusal(ebm_sampler_set_noise_start(sampler, 2, 0, 1), "ebm_sampler_set_noise_start", "kind", "2");
+    assert_ok(ebm_sampler_get_noise_start(sampler, &kind, &a, &b));
+    assert_true(kind == EBM_NOISE_UNIFORM && a == -3e38 && b == 3e38);
+    float x[CHAINS * DIM];
+    assert_ok(ebm_sampler_get_states(sampler, CHAINS, x));
+    for (int i = 0; i < CHAINS * DIM; i++) {
+        assert_true(isfinite(x[i]));
+    }
+}
+
+static void test_buffer(void **state) {
+    int64_t capacity;
+    double probability;
+    (void)state;
+    assert_ok(ebm_sampler_get_buffer(sampler, &capacity, &probability));
+    assert_true(capacity == 0 && probability == 0);
+    assert_ok(ebm_sampler_set_buffer(sampler, CHAINS, 1));
+    assert_ok(ebm_sampler_set_buffer(sampler, 0, 0.5));
+    assert_refusal(ebm_sampler_set_buffer(sampler, CHAINS - 1, 0), "ebm_sampler_set_buffer", "capacity", "3");
+    assert_refusal(ebm_sampler_set_buffer(sampler, -1, 0), "ebm_sampler_set_buffer", "capacity", "-1");
+    assert_refusal(ebm_sampler_set_buffer(sampler, 0, -0.1), "ebm_sampler_set_buffer", "restart_probability", "-0.1");
+    assert_refusal(ebm_sampler_set_buffer(sampler, 0, 1.1), "ebm_sampler_set_buffer", "restart_probability", "1.1");
+    assert_refusal(ebm_sampler_set_buffer(sampler, 0, NOT), "ebm_sampler_set_buffer", "restart_probability", "nan");
+    assert_ok(ebm_sampler_get_buffer(sampler, &capacity, &probability));
+    assert_true(capacity == 0 && probability == 0.5);
+}
+
+static void test_learning_rate_decay(void **state) {
+    int32_t decay;
+    double ratio;
+    int64_t steps;
+    const char *const function = "ebm_trainer_set_learning_rate_decay";
+    (void)state;
+    assert_ok(ebm_trainer_get_learning_rate_decay(trainer, &decay, NULL, NULL));
+    assert_int_equal(decay, EBM_DECAY_NONE);
+    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_NONE, NOT, -1)); /* ignored */
+    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_COSINE, 0, 1));
+    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1, INT64_MAX));
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, 4, 1, 1), function, "decay", "4");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, -1, 1, 1), function, "decay", "-1");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1.1, 1), function, "final_ratio", "1.1");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, NOT, 1), function, "final_ratio", "nan");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_EXPONENTIAL, 0, 1), function, "final_ratio", "0");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0, 0), function, "n_steps", "0");
+    assert_ok(ebm_trainer_get_learning_rate_decay(trainer, &decay, &ratio, &steps));
+    assert_true(decay == EBM_DECAY_LINEAR && ratio == 1 && steps == INT64_MAX);
+}
+
+static int32_t progress(const ebm_trainer *t, void *data) {
+    (void)t;
+    (void)data;
+    return EBM_CB_OK;
+}
+
+static void test_betas_and_progress(void **state) {
+    static const double bad[][2] = {{1, 0}, {0, 1}, {-0.1, 0}, {0, -0.1}, {NOT, 0}, {0, NOT}};
+    double beta1;
+    double beta2;
+    ebm_progress_fn fn;
+    void *data;
+    int64_t every;
+    (void)state;
+    assert_ok(ebm_trainer_get_betas(trainer, &beta1, &beta2));
+    assert_true(beta1 == 0.9 && beta2 == 0.999);
+    assert_ok(ebm_trainer_set_betas(trainer, 0, 0.5));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "%g and beta2 is %g", bad[i][0], bad[i][1]);
+        assert_refusal(ebm_trainer_set_betas(trainer, bad[i][0], bad[i][1]), "ebm_trainer_set_betas", "beta1", value);
+    }
+    assert_ok(ebm_trainer_get_betas(trainer, &beta1, &beta2));
+    assert_true(beta1 == 0 && beta2 == 0.5);
+    assert_ok(ebm_trainer_set_progress(trainer, progress, &every, 5));
+    assert_refusal(ebm_trainer_set_progress(trainer, NULL, NULL, 0), "ebm_trainer_set_progress", "every", "0");
+    assert_ok(ebm_trainer_get_progress(trainer, &fn, &data, &every));
+    assert_true(fn == progress && data == &every && every == 5);
+}
+
+/* Settings that do not go together are found when they are used. */
+static void test_mala_needs(void **state) {
+    (void)state;
+    assert_ok(ebm_sampler_set_kernel(sampler, EBM_KERNEL_MALA));
+    assert_ok(ebm_sampler_set_noise_std(sampler, 0));
+    assert_status(ebm_sampler_run(sampler, 1), EBM_ERR_STATE);
+    assert_message("noise_std is 0");
+    assert_ok(ebm_sampler_set_noise_std(sampler, 1));
+    assert_ok(ebm_sampler_set_temperature(sampler, 0));
+    assert_status(ebm_sampler_run(sampler, 1), EBM_ERR_STATE);
+    assert_message("temperature");
+    assert_ok(ebm_sampler_set_temperature(sampler, 1));
+    assert_ok(ebm_sampler_set_noise_order(sampler, EBM_NOISE_BEFORE_GRADIENT));
+    assert_status(ebm_sampler_run(sampler, 1), EBM_ERR_STATE);
+    assert_message("noise order");
+    assert_ok(ebm_sampler_set_noise_order(sampler, EBM_NOISE_WITH_GRADIENT));
+    assert_ok(ebm_sampler_run(sampler, 1));
+}
+
+int main(void) {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_doubles),     TEST(test_integers), TEST(test_bounds),
+        TEST(test_mask),        TEST(test_noise_start),
+        TEST(test_buffer),      TEST(test_learning_rate_decay),
+        TEST(test_betas_and_progress), TEST(test_mala_needs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
