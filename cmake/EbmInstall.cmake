@@ -17,7 +17,14 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/ebmConfigVersion.cmake CO
 install(FILES ${PROJECT_BINARY_DIR}/ebmConfig.cmake ${PROJECT_BINARY_DIR}/ebmConfigVersion.cmake
     DESTINATION ${package_dir})
 
-# Folders in ebm.pc, absolute ones (as some distributions set them) left as they are.
+# Folders in ebm.pc. The prefix is told from where ebm.pc itself stands, so that `cmake --install --prefix` and moved packages
+# work; with an absolute library folder, as some distributions set, that is not possible.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+    set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+    file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+    string(REGEX REPLACE "/$" "" pc_prefix "\${pcfiledir}/${pc_prefix}")
+endif()
 foreach(dir INCLUDEDIR LIBDIR)
     if(IS_ABSOLUTE ${CMAKE_INSTALL_${dir}})
         set(pc_${dir} ${CMAKE_INSTALL_${dir}})

@@ -52,9 +52,8 @@ sees "a pointer argument that becomes int32_t"
 change include/ebm/sampler.h '/ebm_sampler_run(/s/int64_t n_steps/int32_t n_steps/'
 change lib/sampler/run.c '/ ebm_sampler_run(/s/int64_t n_steps/int32_t n_steps/'
 sees "an argument int64_t that becomes int32_t"
-change include/ebm/context.h '/(\*ebm_log_fn)/s/int32_t level/int64_t level/'
-change lib/core/context.c '/ebm_context_set_log(/s/^/#pragma GCC diagnostic ignored "-Wincompatible-pointer-types"\n/'
-sees "an argument of a callback that becomes int64_t"
+change include/ebm/trainer.h 's/typedef int32_t (\*ebm_progress_fn)/typedef int64_t (*ebm_progress_fn)/'
+sees "the answer of a callback that becomes int64_t"
 change include/ebm/version.h 's/EBM_API int32_t ebm_version_number/EBM_API int64_t ebm_version_number/'
 change lib/core/version.c 's/int32_t ebm_version_number/int64_t ebm_version_number/'
 sees "a result int32_t that becomes int64_t"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inner loops at each width that this processor runs, on one thread: raw words and normals, the fused Langevin pass over
- * 10,000 chains of 100 floats, and the activations of an MLP with their slopes. `quick` repeats little.
+ * The inner loops at each width that this processor runs, on one thread: raw words and normals, the fused Langevin
+ * pass over 10,000 chains of 100 floats, and the activations of an MLP with their slopes. `quick` repeats little.
  */
 #include <math.h>
 #include <string.h>

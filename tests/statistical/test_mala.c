@@ -76,7 +76,7 @@ static double expected_acceptance(const mala_case *c) {
 /* From exact draws, the decisions of one step are independent of each other: the count of the accepted is binomial. */
 static void mean_acceptance_against_quadrature(void **state) {
     (void)state;
-    enum { CHAINS = 1000000 };
+    enum { CHAINS = 500000 };
     static const mala_case cases[] = {
         {1.0, 0.5, 1.0, AUTO, INFINITY}, {1.0, 0.1, 1.0, AUTO, INFINITY}, {1.0, 1.2, 1.0, AUTO, INFINITY},
         {4.0, 0.2, 1.0, AUTO, INFINITY}, {1.0, 0.5, 0.4, AUTO, INFINITY}, {1.0, 0.5, 1.0, 0.6, INFINITY},

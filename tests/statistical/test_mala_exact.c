@@ -28,7 +28,7 @@ static void apply(ebm_sampler *sampler, const exact_case *c) {
 /* The density is computed on the bounds, or where no float of the test will ever be. */
 static void assert_stays(const exact_case *c, ebm_model *(*model)(int64_t dim, double parameter), double parameter,
                          double (*energy)(double, double), int64_t dim, uint64_t seed) {
-    enum { FLOATS = 200000 };
+    enum { FLOATS = 100000 };
     double reach = 6 * sqrt(c->temperature);
     stat_density density =
         stat_density_new(fmax(c->lo, -reach), fmin(c->hi, reach), energy, parameter / c->temperature);

@@ -192,7 +192,7 @@ static double box_z(fault f, int reflect) {
                 .lo = 0.25,
                 .hi = 0.9,
                 .reflect = reflect,
-                .n_chains = 200000,
+                .n_chains = 100000,
                 .random = {3}};
     stat_density density = stat_density_new(0.25, 0.9, stat_half_square, 4);
     double z = stat_stays_z(kernel_of(&m), &density, 4, 3);
@@ -202,7 +202,7 @@ static double box_z(fault f, int reflect) {
 
 static double wells_z(fault f, double temperature) {
     mutant m = {.fault = f, .adjusted = 1, .energy = stat_well, .slope = well_slope, .parameter = 1.5, .eta = 0.1,
-                .temperature = temperature, .clip = INFINITY, .lo = -INFINITY, .hi = INFINITY, .n_chains = 200000,
+                .temperature = temperature, .clip = INFINITY, .lo = -INFINITY, .hi = INFINITY, .n_chains = 100000,
                 .random = {5}};
     stat_density density = stat_density_new(-5, 5, stat_well, 1.5 / temperature);
     double z = stat_stays_z(kernel_of(&m), &density, 6, 3);
