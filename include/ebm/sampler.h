@@ -27,7 +27,13 @@ enum {
     /** Unadjusted Langevin: x <- x - eta dE/dx + sigma z, z ~ N(0, I) (Roberts and Tweedie 1996, ULA). Biased by its step size. */
     EBM_KERNEL_LANGEVIN = 1,
     /** The same proposal, accepted or rejected so that exp(-E/T) holds exactly (Besag 1994; Roberts and Tweedie 1996, MALA). */
-    EBM_KERNEL_MALA = 2
+    EBM_KERNEL_MALA = 2,
+    /**
+     * Hamiltonian Monte Carlo (Duane et al. 1987; Neal 2011): momenta w ~ N(0, T I), then L leapfrog steps of size eta,
+     * w <- w - eta/2 dE/dx, x <- x + eta w, w <- w - eta/2 dE/dx, accepted or rejected so that exp(-E/T) holds exactly.
+     * L gradients a step.
+     */
+    EBM_KERNEL_HMC = 3
 };
 
 enum {
@@ -36,8 +42,8 @@ enum {
 };
 
 enum {
-    EBM_BOUNDS_CLAMP = 0,  /**< a coordinate that leaves is set to the bound it crossed; MALA rejects the proposal instead */
-    EBM_BOUNDS_REFLECT = 1 /**< a coordinate that leaves is mirrored back; MALA stays exact for the density cut to the bounds */
+    EBM_BOUNDS_CLAMP = 0,  /**< a coordinate that leaves is set to the bound it crossed; kernels that accept and reject reject the proposal instead */
+    EBM_BOUNDS_REFLECT = 1 /**< a coordinate that leaves is mirrored back; MALA and HMC stay exact for the density cut to the bounds */
 };
 
 enum {
@@ -67,12 +73,15 @@ EBM_API int64_t ebm_sampler_chain_count(const ebm_sampler *sampler);
 
 /* --- settings: each is checked when set, and holds from the next step on --------------------------------------------- */
 
-/** The transition kernel. @param kernel EBM_KERNEL_LANGEVIN (the default) or EBM_KERNEL_MALA. @since 0.1 */
+/** The transition kernel. @param kernel one of EBM_KERNEL_...; default EBM_KERNEL_LANGEVIN. @since 0.1 */
 EBM_API ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel);
 /** The transition kernel. @param kernel receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_kernel(const ebm_sampler *sampler, int32_t *kernel);
 
-/** eta, the factor of the gradient. @param eta finite, above 0; default 0.01. @since 0.1 */
+/**
+ * eta. In Langevin steps and MALA it is the factor of the gradient. In HMC it is the leapfrog step, in units of time: one leapfrog
+ * step moves x as a Langevin step with the factor eta^2 / 2 does. @param eta finite, above 0; default 0.01. @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta);
 /** The step size eta. @param eta receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_step_size(const ebm_sampler *sampler, double *eta);
@@ -86,8 +95,8 @@ EBM_API ebm_status ebm_sampler_set_noise_std(ebm_sampler *sampler, double sigma)
 EBM_API ebm_status ebm_sampler_get_noise_std(const ebm_sampler *sampler, double *sigma);
 
 /**
- * T, the temperature of the target exp(-E/T): in sigma = sqrt(2 eta T), and in MALA's acceptance.
- * @param temperature finite, 0 or more (0: descent; MALA needs more); default 1. @since 0.1
+ * T, the temperature of the target exp(-E/T): in sigma = sqrt(2 eta T), in momenta, and in what is accepted.
+ * @param temperature finite, 0 or more (0: descent; kernels that accept and reject need more); default 1. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_temperature(ebm_sampler *sampler, double temperature);
 /** The temperature T. @param temperature receives it. @since 0.1 */
@@ -114,12 +123,29 @@ EBM_API ebm_status ebm_sampler_set_bounds(ebm_sampler *sampler, double lo, doubl
 EBM_API ebm_status ebm_sampler_get_bounds(const ebm_sampler *sampler, double *lo, double *hi, int32_t *rule);
 
 /**
- * Cuts every element of dE/dx to [-limit, limit] before it is used (MALA stays exact: its proposal uses the cut gradient on both sides).
+ * Cuts every element of dE/dx to [-limit, limit] before it is used (MALA and HMC stay exact: their proposals use the cut gradient throughout).
  * @param limit above 0; INFINITY, the default, is none. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_grad_clip(ebm_sampler *sampler, double limit);
 /** The clip of dE/dx. @param limit receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_grad_clip(const ebm_sampler *sampler, double *limit);
+
+/**
+ * L, the leapfrog steps of one HMC step. A trajectory of length L eta near a quarter of the period of the widest direction, pi/2
+ * standard deviations, forgets most. @param n 1 or more; default 10. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_set_leapfrog_steps(ebm_sampler *sampler, int64_t n);
+/** The leapfrog steps. @param n receives them. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_leapfrog_steps(const ebm_sampler *sampler, int64_t *n);
+
+/**
+ * Draws the step size of every chain's every trajectory anew, uniform on eta (1 - fraction) to eta (1 + fraction), so that no
+ * trajectory length is in step with a period of the energy (Neal 2011, sec. 5.4.2.2). For HMC.
+ * @param fraction 0 (the default) or more, below 1. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_set_jitter(ebm_sampler *sampler, double fraction);
+/** The jitter of the step size. @param fraction receives it. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_jitter(const ebm_sampler *sampler, double *fraction);
 
 /**
  * Holds coordinates fixed: the chains then sample the conditional density of the others (in-painting, class-conditional
@@ -194,7 +220,12 @@ EBM_API ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *ene
 EBM_API ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms);
 /** Share of proposals accepted in the last run, draw or batch of negatives; 1 for Langevin. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate);
-/** Proposals rejected for an energy of +infinity since the sampler was created (MALA). @param count receives it. @since 0.1 */
+/**
+ * Divergent trajectories since the sampler was created: rejected, because the energy, kinetic energy included, went wrong by
+ * more than 1000 T. A few say that the step size is too large where they happen. For HMC. @param count receives it. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *count);
+/** Proposals rejected for an energy of +infinity since the sampler was created. @param count receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_nonfinite_count(const ebm_sampler *sampler, int64_t *count);
 
 #ifdef __cplusplus

@@ -14,14 +14,16 @@ enum { EBM__GROUP = 64 };
 
 /* Which sequence of random numbers: one for each purpose, so that no two purposes share numbers. Append only. */
 enum {
-    EBM__STREAM_NOISE = 1,   /* z of a Markov step */
-    EBM__STREAM_ACCEPT = 2,  /* uniforms of Metropolis decisions */
-    EBM__STREAM_START = 3,   /* fresh noise that chains start from */
-    EBM__STREAM_PICK = 4,    /* which states of the buffer */
-    EBM__STREAM_RESTART = 5, /* which of them start anew */
-    EBM__STREAM_DATA = 6,    /* noise on the data */
-    EBM__STREAM_SHUFFLE = 7, /* order of an epoch */
-    EBM__STREAM_INIT = 8     /* starting values of parameters */
+    EBM__STREAM_NOISE = 1,    /* z of a Markov step */
+    EBM__STREAM_ACCEPT = 2,   /* uniforms of Metropolis decisions */
+    EBM__STREAM_START = 3,    /* fresh noise that chains start from */
+    EBM__STREAM_PICK = 4,     /* which states of the buffer */
+    EBM__STREAM_RESTART = 5,  /* which of them start anew */
+    EBM__STREAM_DATA = 6,     /* noise on the data */
+    EBM__STREAM_SHUFFLE = 7,  /* order of an epoch */
+    EBM__STREAM_INIT = 8,     /* starting values of parameters */
+    EBM__STREAM_MOMENTUM = 9, /* fresh momenta */
+    EBM__STREAM_JITTER = 10   /* of step sizes */
 };
 
 /*

@@ -1,27 +1,62 @@
 /* SPDX-License-Identifier: MIT */
-/* What a transition kernel is: one file each, all called through this. */
+/* What a transition kernel is: one file each, all called through this; and what several kernels share. */
 #ifndef EBM_SAMPLER_KERNEL_H
 #define EBM_SAMPLER_KERNEL_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sampler/sampler.h"
 
 typedef struct ebm__kernel {
+    const char *name; /* in messages */
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
     /*
      * One step of chains first .. first + n - 1: reads sampler->x, writes sampler->x_next, fills sampler->reports[chunk]. Other
-     * chains may be moving in other threads. The step is void when a piece of it fails: x then stays, and what else the
-     * kernel keeps of these chains must be made anew by the next `begin`.
+     * chains may be moving in other threads. The callback may be called several times, each time for many chains. The step
+     * is void when a piece of it fails: x then stays, and what else the kernel keeps of these chains must be made anew by
+     * the next `begin`.
      */
     ebm_status (*move)(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n);
 } ebm__kernel;
 
 extern const ebm__kernel ebm__kernel_langevin;
 extern const ebm__kernel ebm__kernel_mala;
+extern const ebm__kernel ebm__kernel_hmc;
+
+/* The kernel that is set. */
+const ebm__kernel *ebm__kernel_of(const ebm_sampler *sampler);
+
+/*
+ * The begin of a kernel that accepts and rejects: a temperature above 0, and sampler->energy, with sampler->grad when
+ * `gradient`, evaluated where the chains stand: the parameters may have changed since the last call, also in the host's own
+ * memory.
+ */
+ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, bool gradient);
+
+/* Evaluates n rows, of chains first .. first + n - 1, in one call of the callback; EBM_ERR_STOPPED when asked to stop. */
+ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,
+                                float *grad);
 
 /* Puts the held coordinates of n rows of `to` back to what they are in `from`. Nothing when all are free. */
 void ebm__hold_masked(const ebm_sampler *sampler, int64_t n, const float *from, float *to);
+
+/* Metropolis's decision. The uniform is taken as the middle of its cell of width 2^-24: it is never 0. */
+static inline bool ebm__metropolis(double log_ratio, float uniform) {
+    return log_ratio >= 0 || (double)uniform + 0x1p-25 < exp(log_ratio);
+}
+
+/* Working memory is cut into arrays that each start at a multiple of 64 bytes. */
+static inline int64_t ebm__aligned(int64_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+static inline void *ebm__cut(char **memory, int64_t bytes) {
+    char *piece = *memory;
+    *memory += ebm__aligned(bytes);
+    return piece;
+}
 
 #endif /* EBM_SAMPLER_KERNEL_H */

@@ -58,15 +58,17 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
 
 static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
     int64_t grad_bytes = n * sampler->dim * (int64_t)sizeof(float);
-    int64_t energy_bytes = (n * (int64_t)sizeof(double) + 63) / 64 * 64; /* what follows stays aligned */
-    double *energy = ebm__scratch_borrow(&sampler->scratch, energy_bytes + grad_bytes, "Langevin step");
-    if (energy == NULL) {
+    int64_t energy_bytes = n * (int64_t)sizeof(double);
+    char *memory = ebm__scratch_borrow(&sampler->scratch, ebm__aligned(energy_bytes) + grad_bytes, "Langevin step");
+    if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
-    float *grad = (float *)(void *)((char *)energy + energy_bytes);
+    char *next = memory;
+    double *energy = ebm__cut(&next, energy_bytes);
+    float *grad = ebm__cut(&next, grad_bytes);
     ebm_status status = move_with(sampler, chunk, first, n, energy, grad);
-    ebm__scratch_return(&sampler->scratch, energy);
+    ebm__scratch_return(&sampler->scratch, memory);
     return status;
 }
 
-const ebm__kernel ebm__kernel_langevin = {.begin = begin, .move = move};
+const ebm__kernel ebm__kernel_langevin = {.name = "Langevin", .begin = begin, .move = move};

@@ -59,6 +59,14 @@ ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate) 
     return EBM_OK;
 }
 
+ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *count) {
+    EBM__REQUIRE(sampler);
+    EBM__REQUIRE(count);
+    EBM__TRY(ebm__readable(&sampler->handle, __func__));
+    *count = sampler->divergent;
+    return EBM_OK;
+}
+
 ebm_status ebm_sampler_get_nonfinite_count(const ebm_sampler *sampler, int64_t *count) {
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(count);

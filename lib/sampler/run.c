@@ -10,22 +10,6 @@
 #include "model/model.h"
 #include "sampler/kernel.h"
 
-static const ebm__kernel *kernel_of(const ebm_sampler *sampler) {
-    return sampler->settings.kernel == EBM_KERNEL_MALA ? &ebm__kernel_mala : &ebm__kernel_langevin;
-}
-
-void ebm__hold_masked(const ebm_sampler *sampler, int64_t n, const float *from, float *to) {
-    if (sampler->mask == NULL) {
-        return;
-    }
-    int64_t dim = sampler->dim;
-    for (int64_t r = 0; r < n; r++) {
-        for (int64_t i = 0; i < dim; i++) {
-            to[r * dim + i] = sampler->mask[i] != 0 ? to[r * dim + i] : from[r * dim + i];
-        }
-    }
-}
-
 typedef struct step_job {
     ebm_sampler *sampler;
     const ebm__kernel *kernel;
@@ -50,6 +34,7 @@ static void commit_step(ebm_sampler *sampler, int64_t n_chunks, int64_t *accepte
         grad_square += sampler->reports[c].grad_square;
         *accepted += sampler->reports[c].accepted;
         sampler->impossible += sampler->reports[c].impossible;
+        sampler->divergent += sampler->reports[c].divergent;
     }
     sampler->grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
     sampler->has_stepped = true;
@@ -60,7 +45,7 @@ static void commit_step(ebm_sampler *sampler, int64_t n_chunks, int64_t *accepte
 }
 
 static ebm_status step_all(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller) {
-    const ebm__kernel *kernel = kernel_of(sampler);
+    const ebm__kernel *kernel = ebm__kernel_of(sampler);
     step_job job = {sampler, kernel};
     int64_t rows = ebm__model_chunk_rows(sampler->model, sampler->n_chains);
     int64_t n_chunks = (sampler->n_chains - 1) / rows + 1;

@@ -44,6 +44,8 @@ static const ebm__sampler_settings DEFAULTS = {
     .noise_b = 1.0,
     .capacity = 0,
     .restart_probability = 0.0,
+    .leapfrog_steps = 10,
+    .jitter = 0.0,
 };
 
 static ebm_status allocate_states(ebm_sampler *sampler, const char *caller) {

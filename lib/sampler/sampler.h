@@ -28,6 +28,8 @@ typedef struct ebm__sampler_settings {
     double noise_a, noise_b;
     int64_t capacity; /* 0: as many as chains */
     double restart_probability;
+    int64_t leapfrog_steps;
+    double jitter;
 } ebm__sampler_settings;
 
 /* What one piece of a step found out. Summed over the pieces in their order. */
@@ -35,6 +37,7 @@ typedef struct ebm__chunk_report {
     double grad_square; /* sum of squares of the elements of dE/dx */
     int64_t accepted;
     int64_t impossible; /* proposals with an energy of +infinity */
+    int64_t divergent;  /* trajectories */
 } ebm__chunk_report;
 
 struct ebm_sampler {
@@ -56,7 +59,7 @@ struct ebm_sampler {
     float *buffer;     /* capacity x dim; NULL when the chains themselves persist */
     int64_t *picks;    /* a permutation of the buffer's rows; the first n_chains are in the chains */
 
-    /* For MALA: energy and gradient where the chains stand. */
+    /* For kernels that accept and reject: energy and gradient where the chains stand. */
     double *energy;
     float *grad;
 
@@ -67,13 +70,13 @@ struct ebm_sampler {
     float *saved_x;
     uint64_t saved_step, saved_episode;
     bool saved_started;
-    int64_t saved_impossible;
+    int64_t saved_impossible, saved_divergent;
 
     /* Of the last run. */
     bool has_stepped;
     double grad_rms;
     double acceptance;
-    int64_t impossible; /* since creation */
+    int64_t impossible, divergent; /* since creation */
 
     atomic_bool stop;
     const atomic_bool *outer_stop; /* the trainer's, while it is at work */

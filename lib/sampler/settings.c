@@ -6,11 +6,10 @@
 
 #include "core/error.h"
 #include "core/memory.h"
-#include "sampler/sampler.h"
+#include "sampler/settings.h"
 
-/* A setter of one number: its range, then its place. */
-static ebm_status set_double(ebm_sampler *sampler, const char *caller, const char *name, double value, bool valid,
-                             const char *range, double *place) {
+ebm_status ebm__sampler_set_double(ebm_sampler *sampler, const char *caller, const char *name, double value, bool valid,
+                                   const char *range, double *place) {
     if (!valid) {
         return ebm__fail(EBM_ERR_ARG, "%s: %s is %g, must be %s", caller, name, value, range);
     }
@@ -19,8 +18,8 @@ static ebm_status set_double(ebm_sampler *sampler, const char *caller, const cha
     return EBM_OK;
 }
 
-static ebm_status set_choice(ebm_sampler *sampler, const char *caller, const char *name, int32_t value, int32_t least,
-                             int32_t most, int32_t *place) {
+ebm_status ebm__sampler_set_choice(ebm_sampler *sampler, const char *caller, const char *name, int32_t value,
+                                   int32_t least, int32_t most, int32_t *place) {
     if (value < least || value > most) {
         return ebm__fail(EBM_ERR_ARG, "%s: %s is %d, must be one of the constants %d to %d", caller, name, value, least,
                          most);
@@ -30,70 +29,61 @@ static ebm_status set_choice(ebm_sampler *sampler, const char *caller, const cha
     return EBM_OK;
 }
 
-/* The body of a getter of one setting. */
-#define GET(sampler, out, value)                                        \
-    do {                                                                \
-        EBM__REQUIRE(sampler);                                          \
-        EBM__REQUIRE(out);                                              \
-        EBM__TRY(ebm__readable(&(sampler)->handle, __func__));          \
-        *(out) = (value);                                               \
-        return EBM_OK;                                                  \
-    } while (0)
-
 ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel) {
     EBM__REQUIRE(sampler);
-    return set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_MALA,
-                      &sampler->settings.kernel);
+    return ebm__sampler_set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_HMC,
+                                   &sampler->settings.kernel);
 }
 
 ebm_status ebm_sampler_get_kernel(const ebm_sampler *sampler, int32_t *kernel) {
-    GET(sampler, kernel, sampler->settings.kernel);
+    EBM__GET(sampler, kernel, sampler->settings.kernel);
 }
 
 ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta) {
     EBM__REQUIRE(sampler);
-    return set_double(sampler, __func__, "eta", eta, isfinite((float)eta) && (float)eta > 0, "finite and above 0",
-                      &sampler->settings.step_size);
+    return ebm__sampler_set_double(sampler, __func__, "eta", eta, isfinite((float)eta) && (float)eta > 0,
+                                   "finite and above 0", &sampler->settings.step_size);
 }
 
 ebm_status ebm_sampler_get_step_size(const ebm_sampler *sampler, double *eta) {
-    GET(sampler, eta, sampler->settings.step_size);
+    EBM__GET(sampler, eta, sampler->settings.step_size);
 }
 
 ebm_status ebm_sampler_set_noise_std(ebm_sampler *sampler, double sigma) {
     EBM__REQUIRE(sampler);
     bool valid = sigma == EBM_NOISE_STD_AUTO || (isfinite((float)sigma) && sigma >= 0);
-    return set_double(sampler, __func__, "sigma", sigma, valid, "finite, 0 or more, or EBM_NOISE_STD_AUTO (-1)",
-                      &sampler->settings.noise_std);
+    return ebm__sampler_set_double(sampler, __func__, "sigma", sigma, valid,
+                                   "finite, 0 or more, or EBM_NOISE_STD_AUTO (-1)", &sampler->settings.noise_std);
 }
 
 ebm_status ebm_sampler_get_noise_std(const ebm_sampler *sampler, double *sigma) {
-    GET(sampler, sigma, ebm__sampler_noise_std(sampler));
+    EBM__GET(sampler, sigma, ebm__sampler_noise_std(sampler));
 }
 
 ebm_status ebm_sampler_set_temperature(ebm_sampler *sampler, double temperature) {
     EBM__REQUIRE(sampler);
-    return set_double(sampler, __func__, "temperature", temperature, isfinite((float)temperature) && temperature >= 0,
-                      "finite and 0 or more", &sampler->settings.temperature);
+    return ebm__sampler_set_double(sampler, __func__, "temperature", temperature,
+                                   isfinite((float)temperature) && temperature >= 0, "finite and 0 or more",
+                                   &sampler->settings.temperature);
 }
 
 ebm_status ebm_sampler_get_temperature(const ebm_sampler *sampler, double *temperature) {
-    GET(sampler, temperature, sampler->settings.temperature);
+    EBM__GET(sampler, temperature, sampler->settings.temperature);
 }
 
 ebm_status ebm_sampler_get_implied_temperature(const ebm_sampler *sampler, double *temperature) {
-    GET(sampler, temperature,
-        ebm__sampler_noise_std(sampler) * ebm__sampler_noise_std(sampler) / (2.0 * sampler->settings.step_size));
+    EBM__GET(sampler, temperature,
+             ebm__sampler_noise_std(sampler) * ebm__sampler_noise_std(sampler) / (2.0 * sampler->settings.step_size));
 }
 
 ebm_status ebm_sampler_set_noise_order(ebm_sampler *sampler, int32_t order) {
     EBM__REQUIRE(sampler);
-    return set_choice(sampler, __func__, "order", order, EBM_NOISE_WITH_GRADIENT, EBM_NOISE_BEFORE_GRADIENT,
-                      &sampler->settings.noise_order);
+    return ebm__sampler_set_choice(sampler, __func__, "order", order, EBM_NOISE_WITH_GRADIENT,
+                                   EBM_NOISE_BEFORE_GRADIENT, &sampler->settings.noise_order);
 }
 
 ebm_status ebm_sampler_get_noise_order(const ebm_sampler *sampler, int32_t *order) {
-    GET(sampler, order, sampler->settings.noise_order);
+    EBM__GET(sampler, order, sampler->settings.noise_order);
 }
 
 int64_t ebm__sampler_first_outside(int64_t n, const float *x, double lo, double hi) {
@@ -158,12 +148,12 @@ ebm_status ebm_sampler_get_bounds(const ebm_sampler *sampler, double *lo, double
 
 ebm_status ebm_sampler_set_grad_clip(ebm_sampler *sampler, double limit) {
     EBM__REQUIRE(sampler);
-    return set_double(sampler, __func__, "limit", limit, (float)limit > 0, "above 0, or INFINITY",
-                      &sampler->settings.grad_clip);
+    return ebm__sampler_set_double(sampler, __func__, "limit", limit, (float)limit > 0, "above 0, or INFINITY",
+                                   &sampler->settings.grad_clip);
 }
 
 ebm_status ebm_sampler_get_grad_clip(const ebm_sampler *sampler, double *limit) {
-    GET(sampler, limit, sampler->settings.grad_clip);
+    EBM__GET(sampler, limit, sampler->settings.grad_clip);
 }
 
 ebm_status ebm_sampler_set_mask(ebm_sampler *sampler, const uint8_t *free) {
@@ -205,12 +195,12 @@ ebm_status ebm_sampler_get_mask(const ebm_sampler *sampler, uint8_t *free) {
 
 ebm_status ebm_sampler_set_start(ebm_sampler *sampler, int32_t start) {
     EBM__REQUIRE(sampler);
-    return set_choice(sampler, __func__, "start", start, EBM_START_NOISE, EBM_START_PERSISTENT,
-                      &sampler->settings.start);
+    return ebm__sampler_set_choice(sampler, __func__, "start", start, EBM_START_NOISE, EBM_START_PERSISTENT,
+                                   &sampler->settings.start);
 }
 
 ebm_status ebm_sampler_get_start(const ebm_sampler *sampler, int32_t *start) {
-    GET(sampler, start, sampler->settings.start);
+    EBM__GET(sampler, start, sampler->settings.start);
 }
 
 ebm_status ebm_sampler_set_noise_start(ebm_sampler *sampler, int32_t kind, double a, double b) {

@@ -141,6 +141,7 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
     sampler->saved_episode = sampler->episode;
     sampler->saved_started = sampler->started;
     sampler->saved_impossible = sampler->impossible;
+    sampler->saved_divergent = sampler->divergent;
     return EBM_OK;
 }
 
@@ -185,6 +186,7 @@ void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
     sampler->episode = sampler->saved_episode;
     sampler->started = sampler->saved_started;
     sampler->impossible = sampler->saved_impossible;
+    sampler->divergent = sampler->saved_divergent;
 }
 
 ebm_status ebm_sampler_restart(ebm_sampler *sampler) {

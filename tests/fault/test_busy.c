@@ -117,6 +117,10 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_bounds, s, &value, NULL, NULL);
     expect(busy, ebm_sampler_set_grad_clip, s, (double)INFINITY);
     expect(busy, ebm_sampler_get_grad_clip, s, &value);
+    expect(busy, ebm_sampler_set_leapfrog_steps, s, 10);
+    expect(busy, ebm_sampler_get_leapfrog_steps, s, &count);
+    expect(busy, ebm_sampler_set_jitter, s, 0);
+    expect(busy, ebm_sampler_get_jitter, s, &value);
     expect(busy, ebm_sampler_set_mask, s, NULL);
     expect(busy, ebm_sampler_get_mask, s, mask);
     expect(busy, ebm_sampler_set_start, s, EBM_START_PERSISTENT);
@@ -131,6 +135,7 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_grad_rms, s, &value);
     expect(busy, ebm_sampler_get_acceptance, s, &value);
     expect(busy, ebm_sampler_get_nonfinite_count, s, &count);
+    expect(busy, ebm_sampler_get_divergent_count, s, &count);
     expect(busy || f->model_busy, ebm_sampler_get_mean_energy, s, &value);
     expect(busy || f->model_busy, ebm_sampler_run, s, 0);
     expect(busy || f->model_busy, ebm_sampler_draw, s, 0, 1, x);

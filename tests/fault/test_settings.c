@@ -68,6 +68,7 @@ DOUBLE_SETTING(sampler, sampler, step_size)
 DOUBLE_SETTING(sampler, sampler, noise_std)
 DOUBLE_SETTING(sampler, sampler, temperature)
 DOUBLE_SETTING(sampler, sampler, grad_clip)
+DOUBLE_SETTING(sampler, sampler, jitter)
 DOUBLE_SETTING(trainer, trainer, learning_rate)
 DOUBLE_SETTING(trainer, trainer, momentum)
 DOUBLE_SETTING(trainer, trainer, epsilon)
@@ -83,6 +84,7 @@ INTEGER_SETTING(model, model, concurrent, int32_t)
 INTEGER_SETTING(sampler, sampler, kernel, int32_t)
 INTEGER_SETTING(sampler, sampler, noise_order, int32_t)
 INTEGER_SETTING(sampler, sampler, start, int32_t)
+INTEGER_SETTING(sampler, sampler, leapfrog_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, optimizer, int32_t)
 INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
@@ -103,6 +105,7 @@ static const struct {
     {DOUBLE(sampler, temperature), "temperature", 1, {0, 2, 3e38, END}, {-1e-9, -1, 1e300, INF, NOT, END}},
     {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(sampler, grad_clip), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, 1e-50, NOT, END}},
+    {DOUBLE(sampler, jitter), "fraction", 0, {0, 0.999, 0.5, END}, {1, -0.1, INF, NOT, END}},
     {DOUBLE(trainer, learning_rate), "rate", 1e-3, {0, 3e38, 0.5, END}, {-1e-9, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(trainer, momentum), "momentum", 0, {0, 0.999999, 0.5, END}, {1, -0.1, INF, NOT, END}},
     {DOUBLE(trainer, epsilon), "epsilon", 1e-8, {1e-30, 1, END}, {0, -1, 1e-50, 1e300, INF, NOT, END}},
@@ -149,9 +152,10 @@ static const struct {
     {DOUBLE(context, threads), "n", 1, 1, 256},
     {DOUBLE(model, sign), "sign", 0, 0, 1},
     {DOUBLE(model, concurrent), "concurrent", 0, 0, 1},
-    {DOUBLE(sampler, kernel), "kernel", 1, 1, 2},
+    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_HMC},
     {DOUBLE(sampler, noise_order), "order", 0, 0, 1},
     {DOUBLE(sampler, start), "start", 2, 0, 2},
+    {DOUBLE(sampler, leapfrog_steps), "n", 10, 1, INT64_MAX},
     {DOUBLE(trainer, optimizer), "optimizer", 2, 1, 3},
     {DOUBLE(trainer, mcmc_steps), "k", 20, 1, INT64_MAX},
     {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},

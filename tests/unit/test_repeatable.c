@@ -72,6 +72,9 @@ static const chains_case CHAINS_CASES[] = {
     {"MALA, clamped, held", DOUBLE_WELL, EBM_KERNEL_MALA, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 1},
     {"MALA, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_MALA, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
     {"MALA, network", MLP, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
+    {"HMC, held", GAUSSIAN, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 1},
+    {"HMC, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_HMC, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
+    {"HMC, network", MLP, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
 };
 
 enum { N_CHAINS_CASES = sizeof CHAINS_CASES / sizeof *CHAINS_CASES, STEPS = 60 };
@@ -82,6 +85,8 @@ static ebm_sampler *new_sampler(ebm_context *context, const chains_case *c, int6
     STAT_OK(ebm_sampler_set_noise_order(sampler, c->order));
     STAT_OK(ebm_sampler_set_bounds(sampler, c->lo, c->hi, c->rule));
     STAT_OK(ebm_sampler_set_grad_clip(sampler, c->clip));
+    STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 4));
+    STAT_OK(ebm_sampler_set_jitter(sampler, 0.3));
     if (c->masked) {
         uint8_t mask[32];
         for (int64_t i = 0; i < DIM[c->model]; i++) {
@@ -125,6 +130,7 @@ static const training_case TRAINING_CASES[] = {
     {"training, buffer", MLP, EBM_KERNEL_LANGEVIN, EBM_START_PERSISTENT, EBM_OPT_ADAM, 900, 0.1, 0.1, 0.99},
     {"training, MALA, buffer", MLP, EBM_KERNEL_MALA, EBM_START_PERSISTENT, EBM_OPT_ADAM, 900, 0.1, 0, 0},
     {"training, Gaussian, MALA", GAUSSIAN, EBM_KERNEL_MALA, EBM_START_PERSISTENT, EBM_OPT_SGD, 0, 0.2, 0, 0},
+    {"training, HMC, buffer", MLP, EBM_KERNEL_HMC, EBM_START_PERSISTENT, EBM_OPT_ADAM, 900, 0.1, 0, 0},
     {"training, one call at a time", HOST_ALONE, EBM_KERNEL_LANGEVIN, EBM_START_PERSISTENT, EBM_OPT_ADAM, 0, 0, 0.1, 0},
 };
 

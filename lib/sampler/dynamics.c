@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "sampler/dynamics.h"
+
+#include <math.h>
+
+#include "core/simd.h"
+#include "sampler/bounds.h"
+
+void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, float *w) {
+    ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_MOMENTUM};
+    int64_t dim = sampler->dim;
+    float spread = (float)sqrt(sampler->settings.temperature);
+    ebm__simd_used()->normals(&sequence, first * dim, n * dim, w);
+    for (int64_t i = 0; i < n * dim; i++) {
+        w[i] *= spread;
+    }
+    for (int64_t r = 0; r < n && sampler->mask != NULL; r++) {
+        for (int64_t i = 0; i < dim; i++) {
+            w[r * dim + i] *= (float)sampler->mask[i];
+        }
+    }
+}
+
+void ebm__draw_step_sizes(const ebm_sampler *sampler, int64_t first, int64_t n, float *eta) {
+    const ebm__sampler_settings *s = &sampler->settings;
+    if (s->jitter > 0) {
+        ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_JITTER};
+        ebm__simd_used()->uniforms(&sequence, first, n, eta);
+    }
+    for (int64_t r = 0; r < n; r++) {
+        double stretch = s->jitter > 0 ? 1 + s->jitter * (2 * (double)eta[r] - 1) : 1;
+        eta[r] = (float)(s->step_size * stretch);
+    }
+}
+
+double ebm__sum_of_squares(int64_t n, const float *v) {
+    enum { LANES = 8 };
+    double lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (int k = 0; k < LANES; k++) {
+            lane[k] += (double)v[i + k] * (double)v[i + k];
+        }
+    }
+    for (int k = 0; i < n; i++, k++) {
+        lane[k] += (double)v[i] * (double)v[i];
+    }
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/* Without a mask the loops have no branches, and become vectors. */
+static void kick_row(const ebm_sampler *sampler, float time, const float *restrict grad, float *restrict w) {
+    float limit = (float)sampler->settings.grad_clip;
+    int64_t dim = sampler->dim;
+    if (sampler->mask != NULL) {
+        for (int64_t i = 0; i < dim; i++) {
+            float g = grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i];
+            w[i] -= sampler->mask[i] != 0 ? time * g : 0;
+        }
+    } else if (limit < INFINITY) {
+        for (int64_t i = 0; i < dim; i++) {
+            w[i] -= time * (grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i]);
+        }
+    } else {
+        for (int64_t i = 0; i < dim; i++) {
+            w[i] -= time * grad[i];
+        }
+    }
+}
+
+static void mirror_row(const ebm_sampler *sampler, float *x, float *w) {
+    for (int64_t i = 0; i < sampler->dim; i++) {
+        double direction;
+        x[i] = ebm__fold(x[i], sampler->settings.lo, sampler->settings.hi, &direction);
+        w[i] *= (float)direction;
+    }
+}
+
+static void drift_row(int64_t dim, float time, const float *restrict w, float *restrict x) {
+    for (int64_t i = 0; i < dim; i++) {
+        x[i] += time * w[i]; /* a held coordinate's w is 0 */
+    }
+}
+
+void ebm__leap(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad,
+               float *x, float *w) {
+    int64_t dim = sampler->dim;
+    bool reflects = ebm__reflects(sampler);
+    for (int64_t r = 0; r < n; r++) {
+        kick_row(sampler, kick[r], grad + r * dim, w + r * dim);
+        if (drift != NULL) {
+            drift_row(dim, drift[r], w + r * dim, x + r * dim);
+        }
+        if (drift != NULL && reflects) {
+            mirror_row(sampler, x + r * dim, w + r * dim);
+        }
+    }
+}

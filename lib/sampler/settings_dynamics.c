@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Setters and getters of the kernels that follow Hamiltonian dynamics. */
+#include <inttypes.h>
+
+#include "sampler/settings.h"
+
+ebm_status ebm_sampler_set_leapfrog_steps(ebm_sampler *sampler, int64_t n) {
+    EBM__REQUIRE(sampler);
+    if (n < 1) {
+        return ebm__fail(EBM_ERR_ARG, "%s: n is %" PRId64 ", must be at least 1", __func__, n);
+    }
+    EBM__USE(use, sampler);
+    sampler->settings.leapfrog_steps = n;
+    return EBM_OK;
+}
+
+ebm_status ebm_sampler_get_leapfrog_steps(const ebm_sampler *sampler, int64_t *n) {
+    EBM__GET(sampler, n, sampler->settings.leapfrog_steps);
+}
+
+ebm_status ebm_sampler_set_jitter(ebm_sampler *sampler, double fraction) {
+    EBM__REQUIRE(sampler);
+    return ebm__sampler_set_double(sampler, __func__, "fraction", fraction, fraction >= 0 && fraction < 1,
+                                   "0 or more, and below 1", &sampler->settings.jitter);
+}
+
+ebm_status ebm_sampler_get_jitter(const ebm_sampler *sampler, double *fraction) {
+    EBM__GET(sampler, fraction, sampler->settings.jitter);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernels that accept and reject keep their density: chains that start as exact, independent draws are that again after 1, 3
+ * and 10 steps (as test_mala_exact.c says of MALA), whatever the step size, temperature, clip and bounds.
+ *
+ * False alarms, for new seeds: 90 chi-square tests within STAT_BOUND (3.8e-8): 3.4e-6.
+ */
+#include "stat_settings.h"
+
+static ebm_model *double_well(int64_t dim, double barrier) {
+    ebm_model *model = NULL;
+    STAT_OK(ebm_double_well_create(NULL, dim, barrier, &model));
+    return model;
+}
+
+static ebm_model *quadratic(int64_t dim, double a) {
+    return stat_quadratic(NULL, dim, a);
+}
+
+static void assert_stays(const stat_setting *s, ebm_model *(*model)(int64_t dim, double parameter), double parameter,
+                         double (*energy)(double, double), int64_t dim, uint64_t seed) {
+    enum { FLOATS = 60000 };
+    double reach = 6 * sqrt(s->temperature);
+    stat_density density =
+        stat_density_new(fmax(s->lo, -reach), fmin(s->hi, reach), energy, parameter / s->temperature);
+    for (int64_t steps = 1; steps <= 10; steps = steps == 1 ? 3 : steps * 3 + 1) {
+        ebm_sampler *sampler = stat_sampler_of(s, model(dim, parameter), FLOATS / dim, seed);
+        stat_row_within(stat_stays_z(stat_kernel_of(sampler, dim), &density, seed + 1, steps), s->name, steps);
+        ebm_sampler_destroy(sampler);
+    }
+    free(density.cumulative);
+}
+
+#define HMC EBM_KERNEL_HMC
+#define MIRROR EBM_BOUNDS_REFLECT
+#define REFUSE EBM_BOUNDS_CLAMP
+
+/* Step sizes at which a good share is rejected, or the rejecting would not be tested. */
+static void double_well_stays(void **state) {
+    (void)state;
+    static const stat_setting settings[] = {
+        {"HMC", HMC, 0.45, 1, INFINITY, STAT_UNBOUNDED, 4, 0},
+        {"HMC, small steps", HMC, 0.25, 1, INFINITY, STAT_UNBOUNDED, 4, 0},
+        {"HMC, one step", HMC, 0.6, 1, INFINITY, STAT_UNBOUNDED, 1, 0},
+        {"HMC, jittered, hot", HMC, 0.3, 2, INFINITY, STAT_UNBOUNDED, 5, 0.5},
+        {"HMC, cold, cut", HMC, 0.5, 0.5, 0.7, STAT_UNBOUNDED, 3, 0},
+        {"HMC, mirrored", HMC, 0.3, 1, INFINITY, -0.8, 1.1, MIRROR, 6, 0},
+        {"HMC, refused", HMC, 0.2, 1, INFINITY, -0.8, 1.1, REFUSE, 3, 0.3},
+        {"HMC, mirrored at one end, cut", HMC, 0.5, 1, 1, 0.2, INFINITY, MIRROR, 3, 0},
+    };
+    for (int i = 0; i < STAT_ROWS(settings); i++) {
+        assert_stays(&settings[i], double_well, 1.5, stat_well, 1, 300 + 10 * (uint64_t)i);
+        assert_stays(&settings[i], double_well, 1.5, stat_well, 3, 305 + 10 * (uint64_t)i);
+    }
+}
+
+/* a = 4: the force at the bounds is strong, so a momentum that is not turned there would show. */
+static void truncated_normal_stays(void **state) {
+    (void)state;
+    static const stat_setting settings[] = {
+        {"HMC, mirrored below", HMC, 0.5, 1, INFINITY, 0.25, INFINITY, MIRROR, 3, 0},
+        {"HMC, refused below", HMC, 0.3, 1, INFINITY, 0.25, INFINITY, REFUSE, 2, 0},
+        {"HMC, mirrored above", HMC, 0.5, 1, INFINITY, -INFINITY, -0.1, MIRROR, 4, 0.4},
+        {"HMC, in a box, small steps", HMC, 0.3, 1, INFINITY, 0.25, 0.9, MIRROR, 2, 0},
+        {"HMC, in a box", HMC, 0.4, 1, INFINITY, -0.2, 0.7, MIRROR, 5, 0},
+        {"HMC, refused outside a box", HMC, 0.3, 1, INFINITY, -0.2, 0.7, REFUSE, 3, 0},
+        {"HMC, in a narrow box", HMC, 0.9, 1, INFINITY, 0.5, 0.9, MIRROR, 3, 0}, /* crosses both ends, often twice */
+        {"HMC, in a box, hot, cut", HMC, 0.8, 3, 1, -0.5, 1, MIRROR, 3, 0},
+    };
+    for (int i = 0; i < STAT_ROWS(settings); i++) {
+        assert_stays(&settings[i], quadratic, 4.0, stat_half_square, 1, 500 + 10 * (uint64_t)i);
+        assert_stays(&settings[i], quadratic, 4.0, stat_half_square, 2, 505 + 10 * (uint64_t)i);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(double_well_stays),
+        cmocka_unit_test(truncated_normal_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
