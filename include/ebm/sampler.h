@@ -33,7 +33,12 @@ enum {
      * w <- w - eta/2 dE/dx, x <- x + eta w, w <- w - eta/2 dE/dx, accepted or rejected so that exp(-E/T) holds exactly.
      * L gradients a step.
      */
-    EBM_KERNEL_HMC = 3
+    EBM_KERNEL_HMC = 3,
+    /**
+     * Random-walk Metropolis: x + sigma z, accepted or rejected so that exp(-E/T) holds exactly (Metropolis et al. 1953). The
+     * callback is never asked for grad_x.
+     */
+    EBM_KERNEL_RANDOM_WALK = 4
 };
 
 enum {
@@ -43,7 +48,7 @@ enum {
 
 enum {
     EBM_BOUNDS_CLAMP = 0,  /**< a coordinate that leaves is set to the bound it crossed; kernels that accept and reject reject the proposal instead */
-    EBM_BOUNDS_REFLECT = 1 /**< a coordinate that leaves is mirrored back; MALA and HMC stay exact for the density cut to the bounds */
+    EBM_BOUNDS_REFLECT = 1 /**< a coordinate that leaves is mirrored back; those kernels stay exact for the density cut to the bounds */
 };
 
 enum {
@@ -80,7 +85,7 @@ EBM_API ebm_status ebm_sampler_get_kernel(const ebm_sampler *sampler, int32_t *k
 
 /**
  * eta. In Langevin steps and MALA it is the factor of the gradient. In HMC it is the leapfrog step, in units of time: one leapfrog
- * step moves x as a Langevin step with the factor eta^2 / 2 does. @param eta finite, above 0; default 0.01. @since 0.1
+ * step moves x as a Langevin step with the factor eta^2 / 2 does. In a random walk it only makes sigma. @param eta finite, above 0; default 0.01. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta);
 /** The step size eta. @param eta receives it. @since 0.1 */
@@ -216,7 +221,7 @@ EBM_API ebm_status ebm_sampler_request_stop(ebm_sampler *sampler);
 EBM_API ebm_status ebm_sampler_get_steps(const ebm_sampler *sampler, int64_t *steps);
 /** Mean E of the chains where they stand, with the parameters as they are now: evaluated at this call. @param energy receives it. Errors: as ebm_model_energy. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy);
-/** Root mean square of the elements of dE/dx that the last step saw, before any clip. @param rms receives it; EBM_ERR_STATE before the first step. @since 0.1 */
+/** Root mean square of the elements of dE/dx that the last step saw, before any clip; 0 for a random walk. @param rms receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms);
 /** Share of proposals accepted in the last run, draw or batch of negatives; 1 for Langevin. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate);

@@ -11,6 +11,8 @@ const ebm__kernel *ebm__kernel_of(const ebm_sampler *sampler) {
             return &ebm__kernel_mala;
         case EBM_KERNEL_HMC:
             return &ebm__kernel_hmc;
+        case EBM_KERNEL_RANDOM_WALK:
+            return &ebm__kernel_random_walk;
         default:
             return &ebm__kernel_langevin;
     }

@@ -25,6 +25,7 @@ typedef struct ebm__kernel {
 extern const ebm__kernel ebm__kernel_langevin;
 extern const ebm__kernel ebm__kernel_mala;
 extern const ebm__kernel ebm__kernel_hmc;
+extern const ebm__kernel ebm__kernel_random_walk;
 
 /* The kernel that is set. */
 const ebm__kernel *ebm__kernel_of(const ebm_sampler *sampler);

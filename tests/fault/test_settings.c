@@ -152,7 +152,7 @@ static const struct {
     {DOUBLE(context, threads), "n", 1, 1, 256},
     {DOUBLE(model, sign), "sign", 0, 0, 1},
     {DOUBLE(model, concurrent), "concurrent", 0, 0, 1},
-    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_HMC},
+    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_RANDOM_WALK},
     {DOUBLE(sampler, noise_order), "order", 0, 0, 1},
     {DOUBLE(sampler, start), "start", 2, 0, 2},
     {DOUBLE(sampler, leapfrog_steps), "n", 10, 1, INT64_MAX},

@@ -82,10 +82,10 @@ static int32_t counting_energy(int64_t n, int64_t dim, const float *x, const flo
     return EBM_CB_OK;
 }
 
-static ebm_sampler *counting_sampler(counted *seen, int64_t n_chains, double eta) {
+static ebm_sampler *counting_sampler(counted *seen, int32_t kernel, int64_t n_chains, double eta) {
     ebm_model *model = NULL;
     STAT_OK(ebm_model_create(NULL, 3, counting_energy, NULL, seen, &model));
-    ebm_sampler *sampler = stat_sampler(model, n_chains, 7, EBM_KERNEL_HMC, eta);
+    ebm_sampler *sampler = stat_sampler(model, n_chains, 7, kernel, eta);
     STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 6));
     return sampler;
 }
@@ -94,7 +94,7 @@ static ebm_sampler *counting_sampler(counted *seen, int64_t n_chains, double eta
 static void the_end_gradient_is_used_again(void **state) {
     (void)state;
     counted seen = {0};
-    ebm_sampler *sampler = counting_sampler(&seen, 20, 1.7);
+    ebm_sampler *sampler = counting_sampler(&seen, EBM_KERNEL_HMC, 20, 1.7);
     STAT_OK(ebm_sampler_run(sampler, 50));
     double rate;
     STAT_OK(ebm_sampler_get_acceptance(sampler, &rate));
@@ -102,6 +102,17 @@ static void the_end_gradient_is_used_again(void **state) {
     assert_int_equal(seen.calls, 1 + 50 * 6);
     assert_int_equal(seen.rows, 20 * (1 + 50 * 6));
     assert_int_equal(seen.without_gradient, 0);
+    ebm_sampler_destroy(sampler);
+}
+
+/* A random walk never asks for a gradient, and evaluates once a step. */
+static void a_random_walk_needs_no_gradient(void **state) {
+    (void)state;
+    counted seen = {0};
+    ebm_sampler *sampler = counting_sampler(&seen, EBM_KERNEL_RANDOM_WALK, 20, 0.5);
+    STAT_OK(ebm_sampler_run(sampler, 50));
+    assert_int_equal(seen.calls, 1 + 50);
+    assert_int_equal(seen.without_gradient, seen.calls);
     ebm_sampler_destroy(sampler);
 }
 
@@ -114,7 +125,7 @@ static void exploding_trajectories_are_counted(void **state) {
     float after[CHAINS * 3];
     int64_t count;
     double rate;
-    ebm_sampler *sampler = counting_sampler(&seen, CHAINS, 50);
+    ebm_sampler *sampler = counting_sampler(&seen, EBM_KERNEL_HMC, CHAINS, 50);
     STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 1000)); /* would leave the floats */
     STAT_OK(ebm_sampler_get_states(sampler, CHAINS, before));
     STAT_OK(ebm_sampler_run(sampler, 3));
@@ -134,7 +145,7 @@ static void a_large_energy_changes_nothing(void **state) {
     static float x[2][CHAINS * 3];
     for (int which = 0; which < 2; which++) {
         counted seen = {.offset = which == 0 ? 0 : 0x1p20};
-        ebm_sampler *sampler = counting_sampler(&seen, CHAINS, 1.5);
+        ebm_sampler *sampler = counting_sampler(&seen, EBM_KERNEL_HMC, CHAINS, 1.5);
         STAT_OK(ebm_sampler_run(sampler, 30));
         STAT_OK(ebm_sampler_get_states(sampler, CHAINS, x[which]));
         ebm_sampler_destroy(sampler);
@@ -146,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mean_acceptance_against_quadrature),
         cmocka_unit_test(the_end_gradient_is_used_again),
+        cmocka_unit_test(a_random_walk_needs_no_gradient),
         cmocka_unit_test(exploding_trajectories_are_counted),
         cmocka_unit_test(a_large_energy_changes_nothing),
     };

@@ -74,6 +74,8 @@ static const chains_case CHAINS_CASES[] = {
     {"MALA, network", MLP, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
     {"HMC, held", GAUSSIAN, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 1},
     {"HMC, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_HMC, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
+    {"random walk, held", GAUSSIAN, EBM_KERNEL_RANDOM_WALK, 0, 0, -INFINITY, INFINITY, INFINITY, 1},
+    {"random walk, mirrored", DOUBLE_WELL, EBM_KERNEL_RANDOM_WALK, 0, EBM_BOUNDS_REFLECT, -1, 1.5, INFINITY, 0},
     {"HMC, network", MLP, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
 };
 

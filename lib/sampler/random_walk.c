@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random-walk Metropolis (Metropolis et al. 1953): the proposal y = x + sigma z is accepted with probability
+ * min(1, exp((E(x) - E(y)) / T)). The gradient is never asked for.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/simd.h"
+#include "sampler/bounds.h"
+#include "sampler/kernel.h"
+
+static const char NAME[] = "random-walk Metropolis";
+
+/* One piece's working memory. */
+typedef struct proposal {
+    float *y;          /* n x dim: where the proposal went, before any bounds */
+    double *energy;    /* n, at x_next */
+    float *uniform;    /* n */
+    uint8_t *rejected; /* n: nothing can be accepted here */
+} proposal;
+
+static ebm_status begin(ebm_sampler *sampler) {
+    if (!(ebm__sampler_noise_std(sampler) > 0)) {
+        return ebm__fail(EBM_ERR_STATE, "%s needs noise, but the noise_std is 0", NAME);
+    }
+    return ebm__kernel_begin(sampler, NAME, false);
+}
+
+static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
+    int64_t dim = sampler->dim;
+    for (int64_t r = 0; r < n; r++) {
+        int64_t chain = first + r;
+        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
+        double log_ratio = (sampler->energy[chain] - p->energy[r]) / sampler->settings.temperature;
+        report->impossible += impossible;
+        if (p->rejected[r] == 0 && !impossible && ebm__metropolis(log_ratio, p->uniform[r])) {
+            report->accepted++;
+            sampler->energy[chain] = p->energy[r];
+        } else {
+            memcpy(sampler->x_next + chain * dim, sampler->x + chain * dim, (size_t)dim * sizeof(float));
+        }
+    }
+}
+
+static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
+    const ebm__simd *simd = ebm__simd_used();
+    ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
+    ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
+    ebm__langevin pass = ebm__sampler_pass(sampler);
+    pass.lo = -INFINITY;
+    pass.hi = INFINITY;
+    int64_t offset = first * sampler->dim;
+    const float *x = sampler->x + offset;
+    float *x_next = sampler->x_next + offset;
+    double unused = 0;
+    simd->langevin(&pass, &noise, offset, n * sampler->dim, x, NULL, p->y, &unused);
+    ebm__hold_masked(sampler, n, x, p->y);
+    for (int64_t r = 0; r < n; r++) {
+        int64_t row = r * sampler->dim;
+        p->rejected[r] = !ebm__bring_inside(sampler, x + row, p->y + row, x_next + row);
+    }
+    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, NULL));
+    simd->uniforms(&accept, first, n, p->uniform);
+    decide(sampler, &sampler->reports[chunk], first, n, p);
+    return EBM_OK;
+}
+
+static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
+    int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
+    int64_t doubles = n * (int64_t)sizeof(double);
+    int64_t floats = n * (int64_t)sizeof(float);
+    int64_t bytes = ebm__aligned(rows) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
+    char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
+    if (memory == NULL) {
+        return EBM_ERR_NOMEM;
+    }
+    char *next = memory;
+    proposal p = {.y = ebm__cut(&next, rows)};
+    p.energy = ebm__cut(&next, doubles);
+    p.uniform = ebm__cut(&next, floats);
+    p.rejected = ebm__cut(&next, n);
+    ebm_status status = propose_and_decide(sampler, chunk, first, n, &p);
+    ebm__scratch_return(&sampler->scratch, memory);
+    return status;
+}
+
+const ebm__kernel ebm__kernel_random_walk = {.name = NAME, .begin = begin, .move = move};
