@@ -38,7 +38,19 @@ enum {
      * Random-walk Metropolis: x + sigma z, accepted or rejected so that exp(-E/T) holds exactly (Metropolis et al. 1953). The
      * callback is never asked for grad_x.
      */
-    EBM_KERNEL_RANDOM_WALK = 4
+    EBM_KERNEL_RANDOM_WALK = 4,
+    /**
+     * Underdamped Langevin dynamics, dx = w dt, dw = -dE/dx dt - gamma w dt + sqrt(2 gamma T) dW, in steps of the splitting BAOAB
+     * (Leimkuhler and Matthews 2013). Biased by its step size, less than Langevin; one gradient a step. The momenta w are a part
+     * of the chains' state: they go on from step to step and call to call, and are drawn anew when states are set or
+     * restarted, when the mask changes, and when a trainer starts chains elsewhere than where they stopped.
+     */
+    EBM_KERNEL_UNDERDAMPED = 5,
+    /**
+     * The same dynamics, one leapfrog step at a time, accepted or rejected so that exp(-E/T) holds exactly; a rejection turns
+     * the momenta round (Horowitz 1991; Bou-Rabee and Vanden-Eijnden 2010). One gradient a step.
+     */
+    EBM_KERNEL_UNDERDAMPED_ADJUSTED = 6
 };
 
 enum {
@@ -84,7 +96,7 @@ EBM_API ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel);
 EBM_API ebm_status ebm_sampler_get_kernel(const ebm_sampler *sampler, int32_t *kernel);
 
 /**
- * eta. In Langevin steps and MALA it is the factor of the gradient. In HMC it is the leapfrog step, in units of time: one leapfrog
+ * eta. In Langevin steps and MALA it is the factor of the gradient. In HMC and underdamped dynamics it is a step of time: one leapfrog
  * step moves x as a Langevin step with the factor eta^2 / 2 does. In a random walk it only makes sigma. @param eta finite, above 0; default 0.01. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta);
@@ -145,12 +157,21 @@ EBM_API ebm_status ebm_sampler_get_leapfrog_steps(const ebm_sampler *sampler, in
 
 /**
  * Draws the step size of every chain's every trajectory anew, uniform on eta (1 - fraction) to eta (1 + fraction), so that no
- * trajectory length is in step with a period of the energy (Neal 2011, sec. 5.4.2.2). For HMC.
+ * trajectory length is in step with a period of the energy (Neal 2011, sec. 5.4.2.2). For HMC and EBM_KERNEL_UNDERDAMPED_ADJUSTED.
  * @param fraction 0 (the default) or more, below 1. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_jitter(ebm_sampler *sampler, double fraction);
 /** The jitter of the step size. @param fraction receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_jitter(const ebm_sampler *sampler, double *fraction);
+
+/**
+ * gamma, the friction of underdamped dynamics: a momentum is forgotten in a time of 1 / gamma, that is 1 / (gamma eta) steps. A
+ * gamma near 1 / (the widest standard deviation, at T = 1) mixes well. @param gamma above 0, or INFINITY: fresh momenta in every step;
+ * default 1. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_set_friction(ebm_sampler *sampler, double gamma);
+/** The friction. @param gamma receives it. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_friction(const ebm_sampler *sampler, double *gamma);
 
 /**
  * Holds coordinates fixed: the chains then sample the conditional density of the others (in-painting, class-conditional
@@ -223,11 +244,11 @@ EBM_API ebm_status ebm_sampler_get_steps(const ebm_sampler *sampler, int64_t *st
 EBM_API ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy);
 /** Root mean square of the elements of dE/dx that the last step saw, before any clip; 0 for a random walk. @param rms receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms);
-/** Share of proposals accepted in the last run, draw or batch of negatives; 1 for Langevin. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
+/** Share of proposals accepted in the last run, draw or batch of negatives; 1 for kernels that do not reject. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate);
 /**
  * Divergent trajectories since the sampler was created: rejected, because the energy, kinetic energy included, went wrong by
- * more than 1000 T. A few say that the step size is too large where they happen. For HMC. @param count receives it. @since 0.1
+ * more than 1000 T. A few say that the step size is too large where they happen. @param count receives it. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *count);
 /** Proposals rejected for an energy of +infinity since the sampler was created. @param count receives it. @since 0.1 */

@@ -3,8 +3,49 @@
 
 #include <math.h>
 
+#include "core/memory.h"
 #include "core/simd.h"
 #include "sampler/bounds.h"
+
+double ebm__kept_momentum(const ebm_sampler *sampler) {
+    return exp(-sampler->settings.friction * sampler->settings.step_size);
+}
+
+ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name) {
+    ebm_context *context = sampler->handle.context;
+    int64_t floats = sampler->n_chains * sampler->dim;
+    if (sampler->momenta == NULL) {
+        EBM__TRY(ebm__alloc(context, floats, sizeof(float), name, &sampler->momenta));
+    }
+    if (sampler->momenta_next == NULL) {
+        EBM__TRY(ebm__alloc(context, floats, sizeof(float), name, &sampler->momenta_next));
+    }
+    if (!sampler->has_momenta) {
+        ebm__draw_momenta(sampler, 0, sampler->n_chains, sampler->momenta);
+        sampler->has_momenta = true;
+    }
+    return EBM_OK;
+}
+
+static void hold_momenta(const ebm_sampler *sampler, int64_t n, float *w) {
+    for (int64_t r = 0; r < n && sampler->mask != NULL; r++) {
+        for (int64_t i = 0; i < sampler->dim; i++) {
+            w[r * sampler->dim + i] *= (float)sampler->mask[i];
+        }
+    }
+}
+
+void ebm__damp_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, double kept, float *w, float *z) {
+    ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
+    int64_t floats = n * sampler->dim;
+    float keep = (float)kept;
+    float spread = (float)sqrt((1 - kept * kept) * sampler->settings.temperature);
+    ebm__simd_used()->normals(&sequence, first * sampler->dim, floats, z);
+    for (int64_t i = 0; i < floats; i++) {
+        w[i] = keep * w[i] + spread * z[i];
+    }
+    hold_momenta(sampler, n, w);
+}
 
 void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, float *w) {
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_MOMENTUM};
@@ -14,11 +55,7 @@ void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, flo
     for (int64_t i = 0; i < n * dim; i++) {
         w[i] *= spread;
     }
-    for (int64_t r = 0; r < n && sampler->mask != NULL; r++) {
-        for (int64_t i = 0; i < dim; i++) {
-            w[r * dim + i] *= (float)sampler->mask[i];
-        }
-    }
+    hold_momenta(sampler, n, w);
 }
 
 void ebm__draw_step_sizes(const ebm_sampler *sampler, int64_t first, int64_t n, float *eta) {
@@ -87,7 +124,9 @@ void ebm__leap(const ebm_sampler *sampler, int64_t n, const float *kick, const f
     int64_t dim = sampler->dim;
     bool reflects = ebm__reflects(sampler);
     for (int64_t r = 0; r < n; r++) {
-        kick_row(sampler, kick[r], grad + r * dim, w + r * dim);
+        if (grad != NULL) {
+            kick_row(sampler, kick[r], grad + r * dim, w + r * dim);
+        }
         if (drift != NULL) {
             drift_row(dim, drift[r], w + r * dim, x + r * dim);
         }

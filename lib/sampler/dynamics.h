@@ -8,10 +8,20 @@
 #ifndef EBM_SAMPLER_DYNAMICS_H
 #define EBM_SAMPLER_DYNAMICS_H
 
+#include "core/error.h"
 #include "sampler/sampler.h"
 
 /* What a trajectory's error in H / T must exceed to be called divergent: Stan's threshold. */
 #define EBM__DIVERGENT 1000.0
+
+/* What one step of damping leaves of a momentum: exp(-gamma eta). */
+double ebm__kept_momentum(const ebm_sampler *sampler);
+
+/* For the begin of kernels that keep momenta from step to step: memory for them, and fresh ones where there are none. */
+ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name);
+
+/* n rows, of chains first .. first + n - 1: w <- kept w + sqrt((1 - kept^2) T) z. z is working memory, n x dim. */
+void ebm__damp_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, double kept, float *w, float *z);
 
 /* Fresh momenta of chains first .. first + n - 1, for the step that the sampler is at. */
 void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, float *w);
@@ -20,7 +30,7 @@ void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, flo
 void ebm__draw_step_sizes(const ebm_sampler *sampler, int64_t first, int64_t n, float *eta);
 
 /*
- * n rows: w <- w - kick[r] S grad, then, unless drift is NULL, x <- x + drift[r] S w, mirrored at bounds that reflect, with
+ * n rows: w <- w - kick[r] S grad, unless grad is NULL, then x <- x + drift[r] S w, unless drift is NULL, mirrored at bounds that reflect, with
  * the momentum turned. Row r stands still where kick and drift are 0.
  */
 void ebm__leap(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad,

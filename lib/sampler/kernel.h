@@ -10,7 +10,8 @@
 #include "sampler/sampler.h"
 
 typedef struct ebm__kernel {
-    const char *name; /* in messages */
+    const char *name;   /* in messages */
+    bool keeps_momenta; /* from step to step: reads sampler->momenta, writes sampler->momenta_next */
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
     /*
@@ -26,20 +27,29 @@ extern const ebm__kernel ebm__kernel_langevin;
 extern const ebm__kernel ebm__kernel_mala;
 extern const ebm__kernel ebm__kernel_hmc;
 extern const ebm__kernel ebm__kernel_random_walk;
+extern const ebm__kernel ebm__kernel_underdamped;
+extern const ebm__kernel ebm__kernel_underdamped_adjusted;
 
 /* The kernel that is set. */
 const ebm__kernel *ebm__kernel_of(const ebm_sampler *sampler);
 
+enum {
+    EBM__ACCEPTS = 1, /* the kernel accepts and rejects: it needs a temperature above 0, and +infinity is allowed */
+    EBM__GRADIENT = 2 /* it needs sampler->grad beside sampler->energy */
+};
+
 /*
- * The begin of a kernel that accepts and rejects: a temperature above 0, and sampler->energy, with sampler->grad when
- * `gradient`, evaluated where the chains stand: the parameters may have changed since the last call, also in the host's own
- * memory.
+ * The begin of a kernel that keeps what it knows of where the chains stand: evaluates it anew, since the parameters may have
+ * changed since the last call, also in the host's own memory.
  */
-ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, bool gradient);
+ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs);
 
 /* Evaluates n rows, of chains first .. first + n - 1, in one call of the callback; EBM_ERR_STOPPED when asked to stop. */
 ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,
                                 float *grad);
+
+/* EBM_ERR_NONFINITE, naming chain and coordinate, unless n rows, of chains first .. first + n - 1, are finite. */
+ebm_status ebm__kernel_check_states(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x);
 
 /* Puts the held coordinates of n rows of `to` back to what they are in `from`. Nothing when all are free. */
 void ebm__hold_masked(const ebm_sampler *sampler, int64_t n, const float *from, float *to);

@@ -4,10 +4,6 @@
  * Euler-Maruyama step of the diffusion with density exp(-E/T)); or, with the noise before the gradient, y <- x + sigma z,
  * x <- y - eta dE/dx(y) (Du and Mordatch 2019).
  */
-#include <float.h>
-#include <inttypes.h>
-#include <math.h>
-
 #include "core/error.h"
 #include "core/simd.h"
 #include "model/model.h"
@@ -16,16 +12,6 @@
 static ebm_status begin(ebm_sampler *sampler) {
     (void)sampler; /* all settings go together, and working memory is borrowed piece by piece */
     return EBM_OK;
-}
-
-static ebm_status name_bad_state(int64_t first, int64_t n, int64_t dim, const float *x) {
-    int64_t i = 0;
-    while (i < n * dim - 1 && fabsf(x[i]) <= FLT_MAX) {
-        i++;
-    }
-    return ebm__fail(EBM_ERR_NONFINITE,
-                     "chain %" PRId64 ", coordinate %" PRId64 " left the range of float: the step size is too large",
-                     first + i / dim, i % dim);
 }
 
 /* Energy is asked for although only the gradient moves the chain: an energy that is not finite must not pass unseen. */
@@ -41,7 +27,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     const float *from = x;
     if (sampler->settings.noise_order == EBM_NOISE_BEFORE_GRADIENT) {
         if (simd->langevin(&pass, &noise, offset, count, x, NULL, x_next, grad_square) != 0) {
-            return name_bad_state(first, n, sampler->dim, x_next);
+            return ebm__kernel_check_states(sampler, first, n, x_next);
         }
         ebm__hold_masked(sampler, n, x, x_next);
         from = x_next;
@@ -49,7 +35,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     }
     EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
     if (simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square) != 0) {
-        return name_bad_state(first, n, sampler->dim, x_next);
+        return ebm__kernel_check_states(sampler, first, n, x_next);
     }
     ebm__hold_masked(sampler, n, x, x_next);
     sampler->reports[chunk].accepted = n;

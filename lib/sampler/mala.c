@@ -30,7 +30,7 @@ static ebm_status begin(ebm_sampler *sampler) {
     if (s->noise_order != EBM_NOISE_WITH_GRADIENT) {
         return ebm__fail(EBM_ERR_STATE, "MALA needs the noise order EBM_NOISE_WITH_GRADIENT");
     }
-    return ebm__kernel_begin(sampler, "MALA", true);
+    return ebm__kernel_begin(sampler, "MALA", EBM__ACCEPTS | EBM__GRADIENT);
 }
 
 static double clipped(float grad, double limit) {

@@ -25,7 +25,7 @@ static ebm_status begin(ebm_sampler *sampler) {
     if (!(ebm__sampler_noise_std(sampler) > 0)) {
         return ebm__fail(EBM_ERR_STATE, "%s needs noise, but the noise_std is 0", NAME);
     }
-    return ebm__kernel_begin(sampler, NAME, false);
+    return ebm__kernel_begin(sampler, NAME, EBM__ACCEPTS);
 }
 
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {

@@ -28,7 +28,13 @@ static ebm_status move_chunk(void *data, int64_t chunk, int64_t first, int64_t n
     return job->kernel->move(job->sampler, chunk, first, n);
 }
 
-static void commit_step(ebm_sampler *sampler, int64_t n_chunks, int64_t *accepted) {
+static void swap(float **a, float **b) {
+    float *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void commit_step(ebm_sampler *sampler, bool moves_momenta, int64_t n_chunks, int64_t *accepted) {
     double grad_square = 0;
     for (int64_t c = 0; c < n_chunks; c++) {
         grad_square += sampler->reports[c].grad_square;
@@ -38,9 +44,10 @@ static void commit_step(ebm_sampler *sampler, int64_t n_chunks, int64_t *accepte
     }
     sampler->grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
     sampler->has_stepped = true;
-    float *moved = sampler->x_next;
-    sampler->x_next = sampler->x;
-    sampler->x = moved;
+    swap(&sampler->x, &sampler->x_next);
+    if (moves_momenta) {
+        swap(&sampler->momenta, &sampler->momenta_next);
+    }
     sampler->step++;
 }
 
@@ -58,7 +65,7 @@ static ebm_status step_all(ebm_sampler *sampler, int64_t n_steps, int64_t thin, 
         if (status != EBM_OK) {
             break;
         }
-        commit_step(sampler, n_chunks, &accepted);
+        commit_step(sampler, kernel->keeps_momenta, n_chunks, &accepted);
         if (out != NULL && (done + 1) % thin == 0) {
             memcpy(out + (done / thin) * floats, sampler->x, (size_t)floats * sizeof *out);
         }

@@ -21,8 +21,11 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->picks);
     ebm__free(context, sampler->energy);
     ebm__free(context, sampler->grad);
+    ebm__free(context, sampler->momenta);
+    ebm__free(context, sampler->momenta_next);
     ebm__free(context, sampler->reports);
     ebm__free(context, sampler->saved_x);
+    ebm__free(context, sampler->saved_momenta);
     ebm_model_destroy(sampler->model);
     ebm__free(context, sampler);
 }
@@ -46,6 +49,7 @@ static const ebm__sampler_settings DEFAULTS = {
     .restart_probability = 0.0,
     .leapfrog_steps = 10,
     .jitter = 0.0,
+    .friction = 1.0,
 };
 
 static ebm_status allocate_states(ebm_sampler *sampler, const char *caller) {

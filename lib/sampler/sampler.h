@@ -30,6 +30,7 @@ typedef struct ebm__sampler_settings {
     double restart_probability;
     int64_t leapfrog_steps;
     double jitter;
+    double friction;
 } ebm__sampler_settings;
 
 /* What one piece of a step found out. Summed over the pieces in their order. */
@@ -63,13 +64,19 @@ struct ebm_sampler {
     double *energy;
     float *grad;
 
+    /* For kernels that keep momenta from step to step: n_chains x dim, now and after the step. */
+    bool has_momenta;
+    float *momenta;
+    float *momenta_next;
+
     ebm__scratch scratch;       /* working memory of pieces */
     ebm__chunk_report *reports; /* one a piece */
 
     /* As it was before a trainer's batch of negatives. */
     float *saved_x;
+    float *saved_momenta;
     uint64_t saved_step, saved_episode;
-    bool saved_started;
+    bool saved_started, saved_has_momenta;
     int64_t saved_impossible, saved_divergent;
 
     /* Of the last run. */

@@ -31,7 +31,7 @@ ebm_status ebm__sampler_set_choice(ebm_sampler *sampler, const char *caller, con
 
 ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel) {
     EBM__REQUIRE(sampler);
-    return ebm__sampler_set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_RANDOM_WALK,
+    return ebm__sampler_set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_UNDERDAMPED_ADJUSTED,
                                    &sampler->settings.kernel);
 }
 
@@ -162,6 +162,7 @@ ebm_status ebm_sampler_set_mask(ebm_sampler *sampler, const uint8_t *free) {
     if (free == NULL) {
         ebm__free(sampler->handle.context, sampler->mask);
         sampler->mask = NULL;
+        sampler->has_momenta = false; /* what was held has none */
         return EBM_OK;
     }
     int64_t n_free = 0;
@@ -178,6 +179,7 @@ ebm_status ebm_sampler_set_mask(ebm_sampler *sampler, const uint8_t *free) {
         EBM__TRY(ebm__alloc(sampler->handle.context, sampler->dim, 1, __func__, &sampler->mask));
     }
     memcpy(sampler->mask, free, (size_t)sampler->dim);
+    sampler->has_momenta = false;
     return EBM_OK;
 }
 

@@ -27,3 +27,13 @@ ebm_status ebm_sampler_set_jitter(ebm_sampler *sampler, double fraction) {
 ebm_status ebm_sampler_get_jitter(const ebm_sampler *sampler, double *fraction) {
     EBM__GET(sampler, fraction, sampler->settings.jitter);
 }
+
+ebm_status ebm_sampler_set_friction(ebm_sampler *sampler, double gamma) {
+    EBM__REQUIRE(sampler);
+    return ebm__sampler_set_double(sampler, __func__, "gamma", gamma, gamma > 0, "above 0, or INFINITY",
+                                   &sampler->settings.friction);
+}
+
+ebm_status ebm_sampler_get_friction(const ebm_sampler *sampler, double *gamma) {
+    EBM__GET(sampler, gamma, sampler->settings.friction);
+}

@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "core/philox.h"
 #include "model/model.h"
-#include "sampler/sampler.h"
+#include "sampler/kernel.h"
 
 /* Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence. */
 static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, float sigma, int64_t first, int64_t n,
@@ -65,6 +65,7 @@ ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *calle
     fill_noise(sampler, 0, sampler->n_chains * sampler->dim, sampler->x);
     sampler->episode++;
     sampler->started = true;
+    sampler->has_momenta = false;
     return EBM_OK;
 }
 
@@ -136,13 +137,27 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
     if (sampler->saved_x == NULL) {
         EBM__TRY(ebm__alloc(sampler->handle.context, floats, sizeof(float), caller, &sampler->saved_x));
     }
+    bool momenta = sampler->has_momenta || ebm__kernel_of(sampler)->keeps_momenta;
+    if (momenta && sampler->saved_momenta == NULL) {
+        EBM__TRY(ebm__alloc(sampler->handle.context, floats, sizeof(float), caller, &sampler->saved_momenta));
+    }
     memcpy(sampler->saved_x, sampler->x, (size_t)floats * sizeof(float));
+    sampler->saved_has_momenta = sampler->has_momenta;
+    if (sampler->has_momenta) {
+        memcpy(sampler->saved_momenta, sampler->momenta, (size_t)floats * sizeof(float));
+    }
     sampler->saved_step = sampler->step;
     sampler->saved_episode = sampler->episode;
     sampler->saved_started = sampler->started;
     sampler->saved_impossible = sampler->impossible;
     sampler->saved_divergent = sampler->divergent;
     return EBM_OK;
+}
+
+/* Do all chains go on from where they stopped? Then momenta that the kernel keeps go on with them. */
+static bool all_go_on(const ebm_sampler *sampler) {
+    return sampler->settings.start == EBM_START_PERSISTENT && !needs_buffer(sampler) &&
+           sampler->settings.restart_probability == 0;
 }
 
 static ebm_status put_at_starts(ebm_sampler *sampler, int64_t n, const float *data, const char *caller) {
@@ -167,6 +182,7 @@ ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const f
     }
     sampler->episode++;
     sampler->started = true;
+    sampler->has_momenta = sampler->has_momenta && all_go_on(sampler);
     return EBM_OK;
 }
 
@@ -181,7 +197,12 @@ void ebm__sampler_finish_negatives(ebm_sampler *sampler) {
 }
 
 void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
-    memcpy(sampler->x, sampler->saved_x, (size_t)(sampler->n_chains * sampler->dim) * sizeof(float));
+    size_t bytes = (size_t)(sampler->n_chains * sampler->dim) * sizeof(float);
+    memcpy(sampler->x, sampler->saved_x, bytes);
+    sampler->has_momenta = sampler->saved_has_momenta;
+    if (sampler->has_momenta) {
+        memcpy(sampler->momenta, sampler->saved_momenta, bytes);
+    }
     sampler->step = sampler->saved_step;
     sampler->episode = sampler->saved_episode;
     sampler->started = sampler->saved_started;
@@ -222,6 +243,7 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
         EBM__TRY(ebm__sampler_start_from_noise(sampler, __func__));
     }
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
+    sampler->has_momenta = false;
     return EBM_OK;
 }
 

@@ -69,6 +69,7 @@ DOUBLE_SETTING(sampler, sampler, noise_std)
 DOUBLE_SETTING(sampler, sampler, temperature)
 DOUBLE_SETTING(sampler, sampler, grad_clip)
 DOUBLE_SETTING(sampler, sampler, jitter)
+DOUBLE_SETTING(sampler, sampler, friction)
 DOUBLE_SETTING(trainer, trainer, learning_rate)
 DOUBLE_SETTING(trainer, trainer, momentum)
 DOUBLE_SETTING(trainer, trainer, epsilon)
@@ -106,6 +107,7 @@ static const struct {
     {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(sampler, grad_clip), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, 1e-50, NOT, END}},
     {DOUBLE(sampler, jitter), "fraction", 0, {0, 0.999, 0.5, END}, {1, -0.1, INF, NOT, END}},
+    {DOUBLE(sampler, friction), "gamma", 1, {1e-30, 5, INF, END}, {0, -1, -INF, NOT, END}},
     {DOUBLE(trainer, learning_rate), "rate", 1e-3, {0, 3e38, 0.5, END}, {-1e-9, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(trainer, momentum), "momentum", 0, {0, 0.999999, 0.5, END}, {1, -0.1, INF, NOT, END}},
     {DOUBLE(trainer, epsilon), "epsilon", 1e-8, {1e-30, 1, END}, {0, -1, 1e-50, 1e300, INF, NOT, END}},
@@ -152,7 +154,7 @@ static const struct {
     {DOUBLE(context, threads), "n", 1, 1, 256},
     {DOUBLE(model, sign), "sign", 0, 0, 1},
     {DOUBLE(model, concurrent), "concurrent", 0, 0, 1},
-    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_RANDOM_WALK},
+    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_UNDERDAMPED_ADJUSTED},
     {DOUBLE(sampler, noise_order), "order", 0, 0, 1},
     {DOUBLE(sampler, start), "start", 2, 0, 2},
     {DOUBLE(sampler, leapfrog_steps), "n", 10, 1, INT64_MAX},

@@ -9,9 +9,10 @@
 #include "stat_settings.h"
 
 static const stat_setting SETTINGS[] = {
-    {"HMC", EBM_KERNEL_HMC, 0.35, 1, INFINITY, STAT_UNBOUNDED, 5, 0.2},
-    {"HMC, wide steps", EBM_KERNEL_HMC, 0.8, 1, INFINITY, STAT_UNBOUNDED, 2, 0.2},
-    {"random walk", EBM_KERNEL_RANDOM_WALK, 0.2, 1, INFINITY, STAT_UNBOUNDED, 1, 0},
+    {"HMC", EBM_KERNEL_HMC, 0.35, 1, INFINITY, STAT_UNBOUNDED, 5, 0.2, 0},
+    {"HMC, wide steps", EBM_KERNEL_HMC, 0.8, 1, INFINITY, STAT_UNBOUNDED, 2, 0.2, 0},
+    {"adjusted underdamped", EBM_KERNEL_UNDERDAMPED_ADJUSTED, 0.5, 1, INFINITY, STAT_UNBOUNDED, 1, 0, 1},
+    {"random walk", EBM_KERNEL_RANDOM_WALK, 0.2, 1, INFINITY, STAT_UNBOUNDED, 1, 0, 0},
 };
 
 static const double MEAN[] = {0.5, -1.0, 0.0, 2.0, 1.0};

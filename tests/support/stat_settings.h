@@ -16,6 +16,7 @@ typedef struct stat_setting {
     int32_t rule;
     int64_t leapfrog_steps;
     double jitter;
+    double friction; /* 0: as it is */
 } stat_setting;
 
 static inline ebm_sampler *stat_sampler_of(const stat_setting *s, ebm_model *model, int64_t n_chains, uint64_t seed) {
@@ -25,6 +26,9 @@ static inline ebm_sampler *stat_sampler_of(const stat_setting *s, ebm_model *mod
     STAT_OK(ebm_sampler_set_bounds(sampler, s->lo, s->hi, s->rule));
     STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, s->leapfrog_steps));
     STAT_OK(ebm_sampler_set_jitter(sampler, s->jitter));
+    if (s->friction > 0) {
+        STAT_OK(ebm_sampler_set_friction(sampler, s->friction));
+    }
     return sampler;
 }
 

@@ -3,6 +3,8 @@
  * The same bits: for any number of threads, a host's own parallel-for, any allocator and any width of the vector
  * kernels; and however the steps are split into calls.
  */
+#include <stdbool.h>
+
 #include "stat_record.h"
 
 #include "core/simd.h"
@@ -76,6 +78,12 @@ static const chains_case CHAINS_CASES[] = {
     {"HMC, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_HMC, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
     {"random walk, held", GAUSSIAN, EBM_KERNEL_RANDOM_WALK, 0, 0, -INFINITY, INFINITY, INFINITY, 1},
     {"random walk, mirrored", DOUBLE_WELL, EBM_KERNEL_RANDOM_WALK, 0, EBM_BOUNDS_REFLECT, -1, 1.5, INFINITY, 0},
+    {"underdamped", QUADRATIC, EBM_KERNEL_UNDERDAMPED, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
+    {"underdamped, clamped, held", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 1},
+    {"underdamped, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
+    {"adjusted underdamped, mirrored, held", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED_ADJUSTED, 0, EBM_BOUNDS_REFLECT, -1, 1.5,
+     INFINITY, 1},
+    {"adjusted underdamped, network", MLP, EBM_KERNEL_UNDERDAMPED_ADJUSTED, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
     {"HMC, network", MLP, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
 };
 
@@ -133,6 +141,8 @@ static const training_case TRAINING_CASES[] = {
     {"training, MALA, buffer", MLP, EBM_KERNEL_MALA, EBM_START_PERSISTENT, EBM_OPT_ADAM, 900, 0.1, 0, 0},
     {"training, Gaussian, MALA", GAUSSIAN, EBM_KERNEL_MALA, EBM_START_PERSISTENT, EBM_OPT_SGD, 0, 0.2, 0, 0},
     {"training, HMC, buffer", MLP, EBM_KERNEL_HMC, EBM_START_PERSISTENT, EBM_OPT_ADAM, 900, 0.1, 0, 0},
+    {"training, underdamped", MLP, EBM_KERNEL_UNDERDAMPED, EBM_START_PERSISTENT, EBM_OPT_ADAM, 0, 0, 0, 0},
+    {"training, underdamped, buffer", MLP, EBM_KERNEL_UNDERDAMPED, EBM_START_PERSISTENT, EBM_OPT_ADAM, 900, 0.1, 0, 0},
     {"training, one call at a time", HOST_ALONE, EBM_KERNEL_LANGEVIN, EBM_START_PERSISTENT, EBM_OPT_ADAM, 0, 0, 0.1, 0},
 };
 
@@ -314,8 +324,10 @@ static void one_run_is_many(void **state) {
                                         "3 draws", "60 draws", "states through the host"};
     for (int i = 0; i < N_CHAINS_CASES; i++) {
         stat_record records[N_SPLITS];
-        for (int split = 0; split < N_SPLITS; split++) {
-            const chains_case *c = &CHAINS_CASES[i];
+        const chains_case *c = &CHAINS_CASES[i];
+        bool keeps_momenta = c->kernel == EBM_KERNEL_UNDERDAMPED || c->kernel == EBM_KERNEL_UNDERDAMPED_ADJUSTED;
+        int n_splits = keeps_momenta ? THROUGH_THE_HOST : N_SPLITS; /* states that are set have fresh momenta */
+        for (int split = 0; split < n_splits; split++) {
             ebm_sampler *sampler = new_sampler(NULL, c, 150, 31);
             int64_t steps;
             records[split] = stat_record_new();
@@ -326,7 +338,7 @@ static void one_run_is_many(void **state) {
             ebm_sampler_destroy(sampler);
             stat_assert_same(&records[0], &records[split], CHAINS_CASES[i].name, names[split]);
         }
-        for (int split = 0; split < N_SPLITS; split++) {
+        for (int split = 0; split < n_splits; split++) {
             free(records[split].bytes);
         }
     }
