@@ -64,6 +64,12 @@ enum {
 };
 
 enum {
+    EBM_METRIC_IDENTITY = 0, /**< W = I, the default */
+    EBM_METRIC_DIAGONAL = 1, /**< dim numbers, each best near its coordinate's variance */
+    EBM_METRIC_DENSE = 2     /**< dim x dim numbers, best near the covariance; not with EBM_BOUNDS_REFLECT */
+};
+
+enum {
     EBM_START_NOISE = 0,     /**< every start is fresh noise */
     EBM_START_DATA = 1,      /**< chains start from the trainer's batch: contrastive divergence (Hinton 2002) */
     EBM_START_PERSISTENT = 2 /**< chains go on where they stopped (Tieleman 2008), the default; see ebm_sampler_set_buffer */
@@ -172,6 +178,18 @@ EBM_API ebm_status ebm_sampler_get_jitter(const ebm_sampler *sampler, double *fr
 EBM_API ebm_status ebm_sampler_set_friction(ebm_sampler *sampler, double gamma);
 /** The friction. @param gamma receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_friction(const ebm_sampler *sampler, double *gamma);
+
+/**
+ * The metric: the inverse W of the mass matrix, for every kernel. Steps are made in coordinates in which W is the identity: with
+ * W = L L^T, Langevin steps and MALA move by -eta W dE/dx + sigma L z, a random walk by sigma L z, and dynamics have kinetic energy
+ * p W p / 2 with momenta p ~ N(0, T W^-1). Exact kernels stay exact. Held coordinates have no part in it.
+ * @param kind one of EBM_METRIC_... . @param n numbers: 0, dim or dim x dim, by the kind. @param inverse_mass W, copied:
+ * finite, positive, when dense symmetric and positive definite; NULL, with n = 0, starts from the identity.
+ * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW, EBM_ERR_NOMEM. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_set_metric(ebm_sampler *sampler, int32_t kind, int64_t n, const float *inverse_mass);
+/** The metric. @param kind receives its kind; may be NULL. @param n 0 with NULL, or as many numbers as the metric has. @param inverse_mass receives W; may be NULL. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_metric(const ebm_sampler *sampler, int32_t *kind, int64_t n, float *inverse_mass);
 
 /**
  * Holds coordinates fixed: the chains then sample the conditional density of the others (in-painting, class-conditional

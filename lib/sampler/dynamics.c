@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/simd.h"
 #include "sampler/bounds.h"
+#include "sampler/metric.h"
 
 double ebm__kept_momentum(const ebm_sampler *sampler) {
     return exp(-sampler->settings.friction * sampler->settings.step_size);
@@ -85,11 +86,17 @@ double ebm__sum_of_squares(int64_t n, const float *v) {
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-/* Without a mask the loops have no branches, and become vectors. */
+/* Each of the loops, without branches, becomes a loop over vectors. */
 static void kick_row(const ebm_sampler *sampler, float time, const float *restrict grad, float *restrict w) {
+    const float *restrict scale = sampler->factor;
     float limit = (float)sampler->settings.grad_clip;
     int64_t dim = sampler->dim;
-    if (sampler->mask != NULL) {
+    if (ebm__has_metric(sampler)) {
+        for (int64_t i = 0; i < dim; i++) {
+            float g = grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i];
+            w[i] -= time * (scale[i] * g);
+        }
+    } else if (sampler->mask != NULL) {
         for (int64_t i = 0; i < dim; i++) {
             float g = grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i];
             w[i] -= sampler->mask[i] != 0 ? time * g : 0;
@@ -113,22 +120,52 @@ static void mirror_row(const ebm_sampler *sampler, float *x, float *w) {
     }
 }
 
-static void drift_row(int64_t dim, float time, const float *restrict w, float *restrict x) {
-    for (int64_t i = 0; i < dim; i++) {
-        x[i] += time * w[i]; /* a held coordinate's w is 0 */
+static void drift_row(const ebm_sampler *sampler, float time, const float *restrict w, float *restrict x) {
+    const float *restrict scale = sampler->factor;
+    int64_t dim = sampler->dim;
+    if (ebm__has_metric(sampler)) {
+        for (int64_t i = 0; i < dim; i++) {
+            x[i] += time * (scale[i] * w[i]);
+        }
+    } else {
+        for (int64_t i = 0; i < dim; i++) {
+            x[i] += time * w[i]; /* a held coordinate's w is 0 */
+        }
+    }
+}
+
+/* All rows go through one matrix product, then each its own way. */
+static void leap_dense(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad,
+                       float *x, float *w, float *work) {
+    int64_t dim = sampler->dim;
+    if (grad != NULL) {
+        ebm__metric_pull(sampler, n, grad, work, work + n * dim);
+        for (int64_t i = 0; i < n * dim; i++) {
+            w[i] -= kick[i / dim] * work[i];
+        }
+    }
+    if (drift != NULL) {
+        ebm__metric_push(sampler, n, w, work);
+        for (int64_t i = 0; i < n * dim; i++) {
+            x[i] += drift[i / dim] * work[i];
+        }
     }
 }
 
 void ebm__leap(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad,
-               float *x, float *w) {
+               float *x, float *w, float *work) {
     int64_t dim = sampler->dim;
     bool reflects = ebm__reflects(sampler);
+    if (sampler->settings.metric == EBM_METRIC_DENSE) {
+        leap_dense(sampler, n, kick, drift, grad, x, w, work);
+        return;
+    }
     for (int64_t r = 0; r < n; r++) {
         if (grad != NULL) {
             kick_row(sampler, kick[r], grad + r * dim, w + r * dim);
         }
         if (drift != NULL) {
-            drift_row(dim, drift[r], w + r * dim, x + r * dim);
+            drift_row(sampler, drift[r], w + r * dim, x + r * dim);
         }
         if (drift != NULL && reflects) {
             mirror_row(sampler, x + r * dim, w + r * dim);

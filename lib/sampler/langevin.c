@@ -2,12 +2,14 @@
 /*
  * Unadjusted Langevin steps, x <- x - eta dE/dx + sigma z (Roberts and Tweedie 1996, sec. 1.4.1; with sigma = sqrt(2 eta T) the
  * Euler-Maruyama step of the diffusion with density exp(-E/T)); or, with the noise before the gradient, y <- x + sigma z,
- * x <- y - eta dE/dx(y) (Du and Mordatch 2019).
+ * x <- y - eta dE/dx(y) (Du and Mordatch 2019). With a metric W = L L^T the gradient is multiplied by W and the noise by L.
  */
 #include "core/error.h"
 #include "core/simd.h"
 #include "model/model.h"
+#include "sampler/dynamics.h"
 #include "sampler/kernel.h"
+#include "sampler/metric.h"
 
 static ebm_status begin(ebm_sampler *sampler) {
     (void)sampler; /* all settings go together, and working memory is borrowed piece by piece */
@@ -15,7 +17,8 @@ static ebm_status begin(ebm_sampler *sampler) {
 }
 
 /* Energy is asked for although only the gradient moves the chain: an energy that is not finite must not pass unseen. */
-static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy, float *grad) {
+static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
+                            float *grad) {
     const ebm__simd *simd = ebm__simd_used();
     ebm__langevin pass = ebm__sampler_pass(sampler);
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
@@ -42,17 +45,61 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     return EBM_OK;
 }
 
+/* Moves n states into the bounds, by the bounds' own rule; what has left the floats is found first. */
+static ebm_status bound(ebm_sampler *sampler, int64_t first, int64_t n, float *x) {
+    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__sequence unused = {0};
+    double no_square = 0;
+    pass.sigma = 0;
+    EBM__TRY(ebm__kernel_check_states(sampler, first, n, x));
+    ebm__simd_used()->langevin(&pass, &unused, first * sampler->dim, n * sampler->dim, x, NULL, x, &no_square);
+    return EBM_OK;
+}
+
+/* With a metric: x <- x - eta W dE/dx + sigma L z. `whitened` and `work` are n x dim. */
+static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
+                                float *grad, float *whitened, float *work) {
+    ebm__langevin pass = ebm__sampler_pass(sampler);
+    int64_t floats = n * sampler->dim;
+    const float *x = sampler->x + first * sampler->dim;
+    float *x_next = sampler->x_next + first * sampler->dim;
+    const float *from = x;
+    if (sampler->settings.noise_order == EBM_NOISE_BEFORE_GRADIENT) {
+        ebm__metric_propose(sampler, &pass, first, n, x, NULL, whitened, work);
+        EBM__TRY(bound(sampler, first, n, work));
+        ebm__hold_masked(sampler, n, x, work);
+        from = work;
+        pass.sigma = 0;
+    }
+    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
+    sampler->reports[chunk].grad_square = ebm__sum_of_squares(floats, grad);
+    sampler->reports[chunk].accepted = n;
+    ebm__metric_pull(sampler, n, grad, whitened, x_next); /* where the chains go to is not needed yet */
+    ebm__metric_propose(sampler, &pass, first, n, from, whitened, grad, x_next);
+    EBM__TRY(bound(sampler, first, n, x_next));
+    ebm__hold_masked(sampler, n, x, x_next);
+    return EBM_OK;
+}
+
 static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
-    int64_t grad_bytes = n * sampler->dim * (int64_t)sizeof(float);
-    int64_t energy_bytes = n * (int64_t)sizeof(double);
-    char *memory = ebm__scratch_borrow(&sampler->scratch, ebm__aligned(energy_bytes) + grad_bytes, "Langevin step");
+    int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
+    int64_t doubles = n * (int64_t)sizeof(double);
+    int64_t bytes = ebm__aligned(doubles) + (ebm__has_metric(sampler) ? 3 : 1) * ebm__aligned(rows);
+    char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, "Langevin step");
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     char *next = memory;
-    double *energy = ebm__cut(&next, energy_bytes);
-    float *grad = ebm__cut(&next, grad_bytes);
-    ebm_status status = move_with(sampler, chunk, first, n, energy, grad);
+    double *energy = ebm__cut(&next, doubles);
+    float *grad = ebm__cut(&next, rows);
+    ebm_status status;
+    if (ebm__has_metric(sampler)) {
+        float *whitened = ebm__cut(&next, rows);
+        float *work = ebm__cut(&next, rows);
+        status = move_whitened(sampler, chunk, first, n, energy, grad, whitened, work);
+    } else {
+        status = move_with(sampler, chunk, first, n, energy, grad);
+    }
     ebm__scratch_return(&sampler->scratch, memory);
     return status;
 }

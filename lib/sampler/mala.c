@@ -3,7 +3,8 @@
  * The Metropolis-adjusted Langevin algorithm (Besag 1994; Roberts and Tweedie 1996): the proposal y = x - eta g(x) + sigma z, with
  * g the gradient (clipped, if it is), is accepted with probability
  *     min(1, exp((E(x) - E(y)) / T) q(x | y) / q(y | x)),   q(y | x) = N(y; x - eta g(x), sigma^2 I),
- * so exp(-E/T) holds exactly for any eta and sigma, and with bounds (see sampler/bounds.h) the density cut to them.
+ * so exp(-E/T) holds exactly for any eta and sigma, and with bounds (see sampler/bounds.h) the density cut to them. With a
+ * metric W = L L^T the same holds in the coordinates that it whitens: y = x + L m, m = -eta L^T g(x) + sigma z.
  */
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 #include "core/error.h"
 #include "core/simd.h"
 #include "sampler/bounds.h"
+#include "sampler/dynamics.h"
 #include "sampler/kernel.h"
+#include "sampler/metric.h"
 
 /* One piece's working memory. */
 typedef struct proposal {
@@ -20,6 +23,10 @@ typedef struct proposal {
     float *grad;       /* n x dim, at x_next */
     float *uniform;    /* n */
     uint8_t *rejected; /* n: nothing can be accepted here */
+    /* With a metric, n x dim, whitened: the move, and L^T g at both ends. */
+    float *move;
+    float *force;
+    float *force_next;
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
@@ -38,6 +45,12 @@ static double clipped(float grad, double limit) {
     return g > limit ? limit : g < -limit ? -limit : g;
 }
 
+static double direction_at(const ebm_sampler *sampler, float y) {
+    double direction;
+    ebm__fold(y, sampler->settings.lo, sampler->settings.hi, &direction);
+    return direction;
+}
+
 /* log q(x | y) - log q(y | x), over the free coordinates, times 2 sigma^2. */
 static double log_proposal_ratio(const ebm_sampler *sampler, const float *x, const float *grad_x, const float *y,
                                  const float *grad_y) {
@@ -50,13 +63,24 @@ static double log_proposal_ratio(const ebm_sampler *sampler, const float *x, con
         if (sampler->mask != NULL && sampler->mask[i] == 0) {
             continue;
         }
-        double direction = 1;
-        if (reflects) {
-            ebm__fold(y[i], s->lo, s->hi, &direction);
-        }
+        double direction = reflects ? direction_at(sampler, y[i]) : 1;
         double move = (double)y[i] - (double)x[i];
         double forward = move + eta * clipped(grad_x[i], limit);
         double backward = -move + eta * direction * clipped(grad_y[i], limit);
+        sum += forward * forward - backward * backward;
+    }
+    return sum;
+}
+
+/* The same from whitened moves and forces. What is held has no force, and as much of a move there as back. */
+static double log_whitened_ratio(const ebm_sampler *sampler, int64_t r, const proposal *p) {
+    double eta = (double)(float)sampler->settings.step_size;
+    bool reflects = ebm__reflects(sampler);
+    double sum = 0;
+    for (int64_t i = r * sampler->dim; i < (r + 1) * sampler->dim; i++) {
+        double direction = reflects ? direction_at(sampler, p->y[i]) : 1;
+        double forward = (double)p->move[i] + eta * (double)p->force[i];
+        double backward = -(double)p->move[i] + eta * direction * (double)p->force_next[i];
         sum += forward * forward - backward * backward;
     }
     return sum;
@@ -69,10 +93,11 @@ static bool accepts(const ebm_sampler *sampler, int64_t chain, int64_t r, const 
     const ebm__sampler_settings *s = &sampler->settings;
     int64_t dim = sampler->dim;
     double sigma = (double)(float)ebm__sampler_noise_std(sampler);
-    double log_ratio = (sampler->energy[chain] - p->energy[r]) / s->temperature +
-                       log_proposal_ratio(sampler, sampler->x + chain * dim, sampler->grad + chain * dim, p->y + r * dim,
-                                          p->grad + r * dim) /
-                           (2 * sigma * sigma);
+    double proposals = ebm__has_metric(sampler)
+                           ? log_whitened_ratio(sampler, r, p)
+                           : log_proposal_ratio(sampler, sampler->x + chain * dim, sampler->grad + chain * dim,
+                                                p->y + r * dim, p->grad + r * dim);
+    double log_ratio = (sampler->energy[chain] - p->energy[r]) / s->temperature + proposals / (2 * sigma * sigma);
     return ebm__metropolis(log_ratio, p->uniform[r]);
 }
 
@@ -92,25 +117,40 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     }
 }
 
-static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
-    const ebm__simd *simd = ebm__simd_used();
+static void propose(const ebm_sampler *sampler, double *grad_square, int64_t first, int64_t n, proposal *p) {
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
-    ebm__chunk_report *report = &sampler->reports[chunk];
     ebm__langevin pass = ebm__sampler_pass(sampler);
     pass.lo = -INFINITY;
     pass.hi = INFINITY;
     int64_t offset = first * sampler->dim;
+    int64_t floats = n * sampler->dim;
     const float *x = sampler->x + offset;
-    float *x_next = sampler->x_next + offset;
-    simd->langevin(&pass, &noise, offset, n * sampler->dim, x, sampler->grad + offset, p->y, &report->grad_square);
+    const float *grad = sampler->grad + offset;
+    if (ebm__has_metric(sampler)) {
+        *grad_square += ebm__sum_of_squares(floats, grad);
+        ebm__metric_pull(sampler, n, grad, p->force, p->force_next);
+        ebm__metric_propose(sampler, &pass, first, n, x, p->force, p->move, p->y);
+    } else {
+        ebm__simd_used()->langevin(&pass, &noise, offset, floats, x, grad, p->y, grad_square);
+    }
     ebm__hold_masked(sampler, n, x, p->y);
+}
+
+static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
+    ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
+    ebm__chunk_report *report = &sampler->reports[chunk];
+    const float *x = sampler->x + first * sampler->dim;
+    float *x_next = sampler->x_next + first * sampler->dim;
+    propose(sampler, &report->grad_square, first, n, p);
     for (int64_t r = 0; r < n; r++) {
         int64_t row = r * sampler->dim;
         p->rejected[r] = !ebm__bring_inside(sampler, x + row, p->y + row, x_next + row);
     }
     EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, p->grad));
-    simd->uniforms(&accept, first, n, p->uniform);
+    if (ebm__has_metric(sampler)) { /* y is looked at again only where bounds mirror, and there W is not dense */
+        ebm__metric_pull(sampler, n, p->grad, p->force_next, p->y);
+    }
+    ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, report, first, n, p);
     return EBM_OK;
 }
@@ -119,13 +159,18 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
-    int64_t bytes = 2 * ebm__aligned(rows) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
+    int64_t whitened = ebm__has_metric(sampler) ? rows : 0;
+    int64_t bytes =
+        2 * ebm__aligned(rows) + 3 * ebm__aligned(whitened) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, "MALA step");
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     char *next = memory;
     proposal p = {.y = ebm__cut(&next, rows), .grad = ebm__cut(&next, rows)};
+    p.move = ebm__cut(&next, whitened);
+    p.force = ebm__cut(&next, whitened);
+    p.force_next = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);
     p.rejected = ebm__cut(&next, n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random-walk Metropolis (Metropolis et al. 1953): the proposal y = x + sigma z is accepted with probability
- * min(1, exp((E(x) - E(y)) / T)). The gradient is never asked for.
+ * min(1, exp((E(x) - E(y)) / T)); with a metric, y = x + sigma L z. The gradient is never asked for.
  */
 #include <math.h>
 #include <string.h>
@@ -10,12 +10,14 @@
 #include "core/simd.h"
 #include "sampler/bounds.h"
 #include "sampler/kernel.h"
+#include "sampler/metric.h"
 
 static const char NAME[] = "random-walk Metropolis";
 
 /* One piece's working memory. */
 typedef struct proposal {
     float *y;          /* n x dim: where the proposal went, before any bounds */
+    float *move;       /* n x dim: whitened, with a metric */
     double *energy;    /* n, at x_next */
     float *uniform;    /* n */
     uint8_t *rejected; /* n: nothing can be accepted here */
@@ -44,25 +46,33 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     }
 }
 
-static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
-    const ebm__simd *simd = ebm__simd_used();
+static void propose(const ebm_sampler *sampler, int64_t first, int64_t n, proposal *p) {
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
     ebm__langevin pass = ebm__sampler_pass(sampler);
     pass.lo = -INFINITY;
     pass.hi = INFINITY;
     int64_t offset = first * sampler->dim;
     const float *x = sampler->x + offset;
-    float *x_next = sampler->x_next + offset;
     double unused = 0;
-    simd->langevin(&pass, &noise, offset, n * sampler->dim, x, NULL, p->y, &unused);
+    if (ebm__has_metric(sampler)) {
+        ebm__metric_propose(sampler, &pass, first, n, x, NULL, p->move, p->y);
+    } else {
+        ebm__simd_used()->langevin(&pass, &noise, offset, n * sampler->dim, x, NULL, p->y, &unused);
+    }
     ebm__hold_masked(sampler, n, x, p->y);
+}
+
+static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
+    ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
+    const float *x = sampler->x + first * sampler->dim;
+    float *x_next = sampler->x_next + first * sampler->dim;
+    propose(sampler, first, n, p);
     for (int64_t r = 0; r < n; r++) {
         int64_t row = r * sampler->dim;
         p->rejected[r] = !ebm__bring_inside(sampler, x + row, p->y + row, x_next + row);
     }
     EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, NULL));
-    simd->uniforms(&accept, first, n, p->uniform);
+    ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, &sampler->reports[chunk], first, n, p);
     return EBM_OK;
 }
@@ -71,13 +81,15 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
-    int64_t bytes = ebm__aligned(rows) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
+    int64_t whitened = ebm__has_metric(sampler) ? rows : 0;
+    int64_t bytes = ebm__aligned(rows) + ebm__aligned(whitened) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     char *next = memory;
     proposal p = {.y = ebm__cut(&next, rows)};
+    p.move = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);
     p.rejected = ebm__cut(&next, n);

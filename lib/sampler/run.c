@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "model/model.h"
 #include "sampler/kernel.h"
+#include "sampler/metric.h"
 
 typedef struct step_job {
     ebm_sampler *sampler;
@@ -59,7 +60,8 @@ static ebm_status step_all(ebm_sampler *sampler, int64_t n_steps, int64_t thin, 
     int64_t floats = sampler->n_chains * sampler->dim;
     int64_t accepted = 0;
     int64_t done = 0;
-    ebm_status status = ebm__sampler_stop_requested(sampler) ? stopped() : kernel->begin(sampler);
+    ebm_status status = ebm__sampler_stop_requested(sampler) ? stopped() : ebm__metric_prepare(sampler);
+    status = status == EBM_OK ? kernel->begin(sampler) : status;
     for (; done < n_steps && status == EBM_OK; done++) {
         status = ebm__parallel_rows(sampler->handle.context, sampler->n_chains, rows, move_chunk, &job);
         if (status != EBM_OK) {

@@ -15,6 +15,9 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm_context *context = handle->context;
     ebm__scratch_clear(&sampler->scratch);
     ebm__free(context, sampler->mask);
+    ebm__free(context, sampler->inverse_mass);
+    ebm__free(context, sampler->factor);
+    ebm__free(context, sampler->factor_work);
     ebm__free(context, sampler->x);
     ebm__free(context, sampler->x_next);
     ebm__free(context, sampler->buffer);
@@ -50,6 +53,7 @@ static const ebm__sampler_settings DEFAULTS = {
     .leapfrog_steps = 10,
     .jitter = 0.0,
     .friction = 1.0,
+    .metric = EBM_METRIC_IDENTITY,
 };
 
 static ebm_status allocate_states(ebm_sampler *sampler, const char *caller) {

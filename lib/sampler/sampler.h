@@ -31,6 +31,7 @@ typedef struct ebm__sampler_settings {
     int64_t leapfrog_steps;
     double jitter;
     double friction;
+    int32_t metric;
 } ebm__sampler_settings;
 
 /* What one piece of a step found out. Summed over the pieces in their order. */
@@ -49,6 +50,12 @@ struct ebm_sampler {
     uint64_t seed;
     ebm__sampler_settings settings;
     uint8_t *mask; /* dim, 0 = held; NULL: all free */
+
+    /* The metric, see sampler/metric.h; NULL: the identity. */
+    float *inverse_mass;  /* dim, or dim x dim */
+    float *factor;        /* as many */
+    double *factor_work;  /* dim x dim, or NULL */
+    bool factor_is_stale; /* since the inverse mass or the mask has changed */
 
     bool started;
     float *x;      /* n_chains x dim: where the chains stand */

@@ -163,6 +163,7 @@ ebm_status ebm_sampler_set_mask(ebm_sampler *sampler, const uint8_t *free) {
         ebm__free(sampler->handle.context, sampler->mask);
         sampler->mask = NULL;
         sampler->has_momenta = false; /* what was held has none */
+        sampler->factor_is_stale = true;
         return EBM_OK;
     }
     int64_t n_free = 0;
@@ -180,6 +181,7 @@ ebm_status ebm_sampler_set_mask(ebm_sampler *sampler, const uint8_t *free) {
     }
     memcpy(sampler->mask, free, (size_t)sampler->dim);
     sampler->has_momenta = false;
+    sampler->factor_is_stale = true;
     return EBM_OK;
 }
 

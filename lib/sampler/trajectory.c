@@ -9,6 +9,7 @@
 #include "sampler/bounds.h"
 #include "sampler/dynamics.h"
 #include "sampler/kernel.h"
+#include "sampler/metric.h"
 
 enum { FLYING, OUTSIDE, IMPOSSIBLE, DIVERGENT };
 
@@ -22,6 +23,7 @@ typedef struct flight {
     float *eta;
     float *half; /* eta / 2 */
     float *uniform;
+    float *work; /* of ebm__leap */
     uint8_t *fate;
 } flight;
 
@@ -92,14 +94,14 @@ static ebm_status fly(ebm_sampler *sampler, int64_t n_leaps, int64_t first, int6
     const float *grad = sampler->grad + first * sampler->dim;
     const float *kick = f->half;
     for (int64_t leap = 0; leap < n_leaps; leap++) {
-        ebm__leap(sampler, n, kick, f->eta, grad, x, f->w);
+        ebm__leap(sampler, n, kick, f->eta, grad, x, f->w, f->work);
         ground_outside(sampler, first, n, f);
         EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x, f->energy, f->grad));
         ground_too_high(sampler, first, n, f);
         grad = f->grad;
         kick = f->eta;
     }
-    ebm__leap(sampler, n, f->half, NULL, grad, x, f->w);
+    ebm__leap(sampler, n, f->half, NULL, grad, x, f->w, f->work);
     ebm__hold_masked(sampler, n, sampler->x + first * sampler->dim, x);
     return EBM_OK;
 }
@@ -146,7 +148,9 @@ ebm_status ebm__trajectory_move(ebm_sampler *sampler, const ebm__trajectory *pla
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
-    int64_t bytes = 2 * ebm__aligned(rows) + 3 * ebm__aligned(doubles) + 3 * ebm__aligned(floats) + n;
+    int64_t work = ebm__metric_work(sampler, n) * (int64_t)sizeof(float);
+    int64_t bytes =
+        2 * ebm__aligned(rows) + 3 * ebm__aligned(doubles) + 3 * ebm__aligned(floats) + ebm__aligned(work) + n;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, "trajectory");
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
@@ -159,6 +163,7 @@ ebm_status ebm__trajectory_move(ebm_sampler *sampler, const ebm__trajectory *pla
     f.eta = ebm__cut(&next, floats);
     f.half = ebm__cut(&next, floats);
     f.uniform = ebm__cut(&next, floats);
+    f.work = ebm__cut(&next, work);
     f.fate = ebm__cut(&next, n);
     take_off(sampler, plan, first, n, &f);
     ebm_status status = fly(sampler, plan->n_leaps, first, n, &f);

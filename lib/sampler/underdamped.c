@@ -16,6 +16,7 @@
 #include "sampler/bounds.h"
 #include "sampler/dynamics.h"
 #include "sampler/kernel.h"
+#include "sampler/metric.h"
 
 static const char NAME[] = "underdamped Langevin";
 
@@ -36,7 +37,7 @@ static void clamp(const ebm_sampler *sampler, int64_t n_floats, float *x) {
 }
 
 static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, float *time, double *energy,
-                            float *z) {
+                            float *z, float *work) {
     int64_t floats = n * sampler->dim;
     int64_t offset = first * sampler->dim;
     const float *x = sampler->x + offset;
@@ -50,14 +51,14 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     for (int64_t r = 0; r < n; r++) {
         time[r] = (float)(sampler->settings.step_size / 2);
     }
-    ebm__leap(sampler, n, time, time, grad, x_next, w);
+    ebm__leap(sampler, n, time, time, grad, x_next, w, work);
     ebm__damp_momenta(sampler, first, n, ebm__kept_momentum(sampler), w, z);
-    ebm__leap(sampler, n, NULL, time, NULL, x_next, w);
+    ebm__leap(sampler, n, NULL, time, NULL, x_next, w, work);
     EBM__TRY(ebm__kernel_check_states(sampler, first, n, x_next));
     clamp(sampler, floats, x_next);
     ebm__hold_masked(sampler, n, x, x_next);
     EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, x_next, false, energy, grad));
-    ebm__leap(sampler, n, time, NULL, grad, x_next, w);
+    ebm__leap(sampler, n, time, NULL, grad, x_next, w, work);
     return EBM_OK;
 }
 
@@ -65,7 +66,9 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
-    char *memory = ebm__scratch_borrow(&sampler->scratch, ebm__aligned(rows) + ebm__aligned(doubles) + floats, NAME);
+    int64_t work_bytes = ebm__metric_work(sampler, n) * (int64_t)sizeof(float);
+    int64_t bytes = ebm__aligned(rows) + ebm__aligned(doubles) + ebm__aligned(floats) + work_bytes;
+    char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
@@ -73,7 +76,8 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     float *z = ebm__cut(&next, rows);
     double *energy = ebm__cut(&next, doubles);
     float *time = ebm__cut(&next, floats);
-    ebm_status status = move_with(sampler, chunk, first, n, time, energy, z);
+    float *work = ebm__cut(&next, work_bytes);
+    ebm_status status = move_with(sampler, chunk, first, n, time, energy, z, work);
     ebm__scratch_return(&sampler->scratch, memory);
     return status;
 }

@@ -123,6 +123,8 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_jitter, s, &value);
     expect(busy, ebm_sampler_set_friction, s, 1);
     expect(busy, ebm_sampler_get_friction, s, &value);
+    expect(busy, ebm_sampler_set_metric, s, EBM_METRIC_IDENTITY, 0, NULL);
+    expect(busy, ebm_sampler_get_metric, s, &number, 0, NULL);
     expect(busy, ebm_sampler_set_mask, s, NULL);
     expect(busy, ebm_sampler_get_mask, s, mask);
     expect(busy, ebm_sampler_set_start, s, EBM_START_PERSISTENT);

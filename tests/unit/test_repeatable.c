@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "stat_record.h"
+#include "stat_settings.h"
 
 #include "core/simd.h"
 
@@ -59,32 +60,37 @@ typedef struct chains_case {
     enum model_kind model;
     int32_t kernel, order, rule;
     double lo, hi, clip;
-    int masked;
+    int masked, metric;
 } chains_case;
 
 static const chains_case CHAINS_CASES[] = {
-    {"Langevin", QUADRATIC, EBM_KERNEL_LANGEVIN, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"Langevin, one call at a time", HOST_ALONE, EBM_KERNEL_LANGEVIN, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"Langevin, clamped", DOUBLE_WELL, EBM_KERNEL_LANGEVIN, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 0},
-    {"Langevin, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_LANGEVIN, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
-    {"Langevin, noise first, held", GAUSSIAN, EBM_KERNEL_LANGEVIN, 1, 0, -INFINITY, INFINITY, INFINITY, 1},
-    {"Langevin, network", MLP, EBM_KERNEL_LANGEVIN, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"MALA", GAUSSIAN, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"MALA, one call at a time", HOST_ALONE, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"MALA, clamped, held", DOUBLE_WELL, EBM_KERNEL_MALA, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 1},
-    {"MALA, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_MALA, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
-    {"MALA, network", MLP, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"HMC, held", GAUSSIAN, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 1},
-    {"HMC, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_HMC, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
-    {"random walk, held", GAUSSIAN, EBM_KERNEL_RANDOM_WALK, 0, 0, -INFINITY, INFINITY, INFINITY, 1},
-    {"random walk, mirrored", DOUBLE_WELL, EBM_KERNEL_RANDOM_WALK, 0, EBM_BOUNDS_REFLECT, -1, 1.5, INFINITY, 0},
-    {"underdamped", QUADRATIC, EBM_KERNEL_UNDERDAMPED, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"underdamped, clamped, held", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 1},
-    {"underdamped, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0},
+    {"Langevin", QUADRATIC, EBM_KERNEL_LANGEVIN, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"Langevin, one call at a time", HOST_ALONE, EBM_KERNEL_LANGEVIN, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"Langevin, clamped", DOUBLE_WELL, EBM_KERNEL_LANGEVIN, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 0, 0},
+    {"Langevin, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_LANGEVIN, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0, 0},
+    {"Langevin, noise first, held", GAUSSIAN, EBM_KERNEL_LANGEVIN, 1, 0, -INFINITY, INFINITY, INFINITY, 1, 0},
+    {"Langevin, network", MLP, EBM_KERNEL_LANGEVIN, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"MALA", GAUSSIAN, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"MALA, one call at a time", HOST_ALONE, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"MALA, clamped, held", DOUBLE_WELL, EBM_KERNEL_MALA, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 1, 0},
+    {"MALA, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_MALA, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0, 0},
+    {"MALA, network", MLP, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"HMC, held", GAUSSIAN, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 1, 0},
+    {"HMC, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_HMC, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0, 0},
+    {"random walk, held", GAUSSIAN, EBM_KERNEL_RANDOM_WALK, 0, 0, -INFINITY, INFINITY, INFINITY, 1, 0},
+    {"random walk, mirrored", DOUBLE_WELL, EBM_KERNEL_RANDOM_WALK, 0, EBM_BOUNDS_REFLECT, -1, 1.5, INFINITY, 0, 0},
+    {"underdamped", QUADRATIC, EBM_KERNEL_UNDERDAMPED, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"underdamped, clamped, held", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED, 0, EBM_BOUNDS_CLAMP, -1, 1.5, INFINITY, 1, 0},
+    {"underdamped, mirrored, cut", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED, 0, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0, 0},
     {"adjusted underdamped, mirrored, held", DOUBLE_WELL, EBM_KERNEL_UNDERDAMPED_ADJUSTED, 0, EBM_BOUNDS_REFLECT, -1, 1.5,
-     INFINITY, 1},
-    {"adjusted underdamped, network", MLP, EBM_KERNEL_UNDERDAMPED_ADJUSTED, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
-    {"HMC, network", MLP, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 0},
+     INFINITY, 1, 0},
+    {"adjusted underdamped, network", MLP, EBM_KERNEL_UNDERDAMPED_ADJUSTED, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
+    {"Langevin, metric, mirrored", DOUBLE_WELL, EBM_KERNEL_LANGEVIN, 1, EBM_BOUNDS_REFLECT, -1, 1.5, 0.5, 0, 1},
+    {"MALA, dense metric, held", GAUSSIAN, EBM_KERNEL_MALA, 0, 0, -INFINITY, INFINITY, 2, 1, 2},
+    {"HMC, metric, held", DOUBLE_WELL, EBM_KERNEL_HMC, 0, EBM_BOUNDS_REFLECT, -1, 1.5, INFINITY, 1, 1},
+    {"HMC, dense metric", GAUSSIAN, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, 2, 0, 2},
+    {"underdamped, dense metric", QUADRATIC, EBM_KERNEL_UNDERDAMPED, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 2},
+    {"HMC, network", MLP, EBM_KERNEL_HMC, 0, 0, -INFINITY, INFINITY, INFINITY, 0, 0},
 };
 
 enum { N_CHAINS_CASES = sizeof CHAINS_CASES / sizeof *CHAINS_CASES, STEPS = 60 };
@@ -97,6 +103,7 @@ static ebm_sampler *new_sampler(ebm_context *context, const chains_case *c, int6
     STAT_OK(ebm_sampler_set_grad_clip(sampler, c->clip));
     STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 4));
     STAT_OK(ebm_sampler_set_jitter(sampler, 0.3));
+    stat_set_metric(sampler, c->metric, c->metric != 0 ? DIM[c->model] : 0);
     if (c->masked) {
         uint8_t mask[32];
         for (int64_t i = 0; i < DIM[c->model]; i++) {
