@@ -224,6 +224,14 @@ EBM_API ebm_status ebm_sampler_set_buffer(ebm_sampler *sampler, int64_t capacity
 /** The buffer's settings. @param capacity,restart_probability receive them; each may be NULL. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_buffer(const ebm_sampler *sampler, int64_t *capacity, double *restart_probability);
 
+/**
+ * Whether ebm_sampler_adapt estimates a diagonal or dense metric. @param on 1 (the default), or 0: it keeps the one that is set.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_set_metric_adaptation(ebm_sampler *sampler, int32_t on);
+/** Whether the metric is adapted. @param on receives 1 or 0. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_metric_adaptation(const ebm_sampler *sampler, int32_t *on);
+
 /* --- work ------------------------------------------------------------------------------------------------------------ */
 
 /** Throws away all states, the buffer's too, and starts every chain from fresh noise. The random stream goes on. @since 0.1 */
@@ -248,6 +256,21 @@ EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler, int64_t n_steps);
  * Errors: as ebm_sampler_run, and EBM_ERR_OVERFLOW. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_draw(ebm_sampler *sampler, int64_t n_draws, int64_t thin, float *out);
+/**
+ * Moves every chain n_steps times, and finds a step size and a metric on the way, which then stay as they are: to be read by
+ * ebm_sampler_get_step_size and ebm_sampler_get_metric. For kernels that accept and reject.
+ *
+ * The step size, one for all chains, follows dual averaging towards a mean probability of acceptance (Hoffman and Gelman 2014,
+ * sec. 3.2), from a start that their algorithm 4 finds. A diagonal or dense metric becomes the variances or covariances of the
+ * chains' states, pooled over all chains, shrunk a little to 1e-3 as Stan does it: estimated anew in windows of 25, 50, 100 ...
+ * steps between 75 first and 50 last steps, or, in fewer than 150 steps, between the first 15 and the last 10 percent; not in
+ * fewer than 20. With the identity only the step size is adapted.
+ * @param n_steps 0 or more; 1000 is plenty for one chain, many chains need fewer. @param target_acceptance above 0, below 1: about
+ * 0.8 for HMC, 0.57 for MALA, 0.23 for a random walk, 0.95 for EBM_KERNEL_UNDERDAMPED_ADJUSTED.
+ * Errors: as ebm_sampler_run, the step size and metric are then as before; EBM_ERR_STATE also for a kernel that does not reject, and
+ * for one with a noise_std that is set. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_adapt(ebm_sampler *sampler, int64_t n_steps, double target_acceptance);
 /**
  * Asks the running call to stop: it returns EBM_ERR_STOPPED within one batch of the callback. When none is running, the next
  * one stops at its start. One atomic store: any thread, or a signal handler. @since 0.1

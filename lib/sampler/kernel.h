@@ -11,6 +11,8 @@
 
 typedef struct ebm__kernel {
     const char *name;   /* in messages */
+    bool rejects;       /* what is not accepted: fills the reports' acceptance, and can be adapted */
+    bool uses_noise;    /* of the noise_std that is set */
     bool keeps_momenta; /* from step to step: reads sampler->momenta, writes sampler->momenta_next */
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
@@ -54,9 +56,14 @@ ebm_status ebm__kernel_check_states(const ebm_sampler *sampler, int64_t first, i
 /* Puts the held coordinates of n rows of `to` back to what they are in `from`. Nothing when all are free. */
 void ebm__hold_masked(const ebm_sampler *sampler, int64_t n, const float *from, float *to);
 
-/* Metropolis's decision. The uniform is taken as the middle of its cell of width 2^-24: it is never 0. */
-static inline bool ebm__metropolis(double log_ratio, float uniform) {
-    return log_ratio >= 0 || (double)uniform + 0x1p-25 < exp(log_ratio);
+/* The probability with which Metropolis's rule accepts; 0 for NaN. */
+static inline double ebm__acceptance(double log_ratio) {
+    return log_ratio >= 0 ? 1 : log_ratio < 0 ? exp(log_ratio) : 0;
+}
+
+/* Its decision. The uniform is taken as the middle of its cell of width 2^-24: it is never 0, nor 1. */
+static inline bool ebm__decide(double acceptance, float uniform) {
+    return (double)uniform + 0x1p-25 < acceptance;
 }
 
 /* Working memory is cut into arrays that each start at a multiple of 64 bytes. */

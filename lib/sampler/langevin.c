@@ -104,4 +104,4 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     return status;
 }
 
-const ebm__kernel ebm__kernel_langevin = {.name = "Langevin", .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_langevin = {.name = "Langevin", .uses_noise = true, .begin = begin, .move = move};

@@ -86,19 +86,19 @@ static double log_whitened_ratio(const ebm_sampler *sampler, int64_t r, const pr
     return sum;
 }
 
-static bool accepts(const ebm_sampler *sampler, int64_t chain, int64_t r, const proposal *p) {
+/* With what probability the proposal is accepted. */
+static double acceptance(const ebm_sampler *sampler, int64_t chain, int64_t r, const proposal *p) {
     if (p->rejected[r] != 0 || isinf(p->energy[r])) {
-        return false;
+        return 0;
     }
-    const ebm__sampler_settings *s = &sampler->settings;
     int64_t dim = sampler->dim;
     double sigma = (double)(float)ebm__sampler_noise_std(sampler);
     double proposals = ebm__has_metric(sampler)
                            ? log_whitened_ratio(sampler, r, p)
                            : log_proposal_ratio(sampler, sampler->x + chain * dim, sampler->grad + chain * dim,
                                                 p->y + r * dim, p->grad + r * dim);
-    double log_ratio = (sampler->energy[chain] - p->energy[r]) / s->temperature + proposals / (2 * sigma * sigma);
-    return ebm__metropolis(log_ratio, p->uniform[r]);
+    return ebm__acceptance((sampler->energy[chain] - p->energy[r]) / sampler->settings.temperature +
+                           proposals / (2 * sigma * sigma));
 }
 
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
@@ -106,8 +106,10 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
         size_t row_bytes = (size_t)dim * sizeof(float);
+        double probability = acceptance(sampler, chain, r, p);
+        report->acceptance += probability;
         report->impossible += p->rejected[r] == 0 && isinf(p->energy[r]);
-        if (accepts(sampler, chain, r, p)) {
+        if (ebm__decide(probability, p->uniform[r])) {
             report->accepted++;
             sampler->energy[chain] = p->energy[r];
             memcpy(sampler->grad + chain * dim, p->grad + r * dim, row_bytes);
@@ -179,4 +181,5 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     return status;
 }
 
-const ebm__kernel ebm__kernel_mala = {.name = "MALA", .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_mala = {
+    .name = "MALA", .rejects = true, .uses_noise = true, .begin = begin, .move = move};

@@ -36,8 +36,10 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
         int64_t chain = first + r;
         bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
         double log_ratio = (sampler->energy[chain] - p->energy[r]) / sampler->settings.temperature;
+        double acceptance = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
+        report->acceptance += acceptance;
         report->impossible += impossible;
-        if (p->rejected[r] == 0 && !impossible && ebm__metropolis(log_ratio, p->uniform[r])) {
+        if (ebm__decide(acceptance, p->uniform[r])) {
             report->accepted++;
             sampler->energy[chain] = p->energy[r];
         } else {
@@ -98,4 +100,5 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     return status;
 }
 
-const ebm__kernel ebm__kernel_random_walk = {.name = NAME, .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_random_walk = {
+    .name = NAME, .rejects = true, .uses_noise = true, .begin = begin, .move = move};

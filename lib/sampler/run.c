@@ -35,6 +35,23 @@ static void swap(float **a, float **b) {
     *b = kept;
 }
 
+/* What n_steps steps are to do beside moving the chains. */
+typedef struct work {
+    int64_t n_steps;
+    int64_t thin; /* after so many the states are appended to `out`, unless that is NULL */
+    float *out;
+    ebm__after_step_fn after; /* NULL: nothing */
+    void *data;
+} work;
+
+static double mean_acceptance(const ebm_sampler *sampler, int64_t n_chunks) {
+    double sum = 0;
+    for (int64_t c = 0; c < n_chunks; c++) {
+        sum += sampler->reports[c].acceptance;
+    }
+    return sum / (double)sampler->n_chains;
+}
+
 static void commit_step(ebm_sampler *sampler, bool moves_momenta, int64_t n_chunks, int64_t *accepted) {
     double grad_square = 0;
     for (int64_t c = 0; c < n_chunks; c++) {
@@ -44,6 +61,7 @@ static void commit_step(ebm_sampler *sampler, bool moves_momenta, int64_t n_chun
         sampler->divergent += sampler->reports[c].divergent;
     }
     sampler->grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
+    sampler->step_acceptance = mean_acceptance(sampler, n_chunks);
     sampler->has_stepped = true;
     swap(&sampler->x, &sampler->x_next);
     if (moves_momenta) {
@@ -52,43 +70,72 @@ static void commit_step(ebm_sampler *sampler, bool moves_momenta, int64_t n_chun
     sampler->step++;
 }
 
-static ebm_status step_all(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller) {
-    const ebm__kernel *kernel = ebm__kernel_of(sampler);
+static int64_t rows_in_chunk(const ebm_sampler *sampler) {
+    return ebm__model_chunk_rows(sampler->model, sampler->n_chains);
+}
+
+static int64_t chunk_count(const ebm_sampler *sampler) {
+    return (sampler->n_chains - 1) / rows_in_chunk(sampler) + 1;
+}
+
+static ebm_status move_all(ebm_sampler *sampler, const ebm__kernel *kernel) {
     step_job job = {sampler, kernel};
-    int64_t rows = ebm__model_chunk_rows(sampler->model, sampler->n_chains);
-    int64_t n_chunks = (sampler->n_chains - 1) / rows + 1;
+    return ebm__parallel_rows(sampler->handle.context, sampler->n_chains, rows_in_chunk(sampler), move_chunk, &job);
+}
+
+static ebm_status step_all(ebm_sampler *sampler, const work *w, const char *caller) {
+    const ebm__kernel *kernel = ebm__kernel_of(sampler);
     int64_t floats = sampler->n_chains * sampler->dim;
     int64_t accepted = 0;
     int64_t done = 0;
     ebm_status status = ebm__sampler_stop_requested(sampler) ? stopped() : ebm__metric_prepare(sampler);
     status = status == EBM_OK ? kernel->begin(sampler) : status;
-    for (; done < n_steps && status == EBM_OK; done++) {
-        status = ebm__parallel_rows(sampler->handle.context, sampler->n_chains, rows, move_chunk, &job);
+    while (done < w->n_steps && status == EBM_OK) {
+        status = move_all(sampler, kernel);
         if (status != EBM_OK) {
             break;
         }
-        commit_step(sampler, kernel->keeps_momenta, n_chunks, &accepted);
-        if (out != NULL && (done + 1) % thin == 0) {
-            memcpy(out + (done / thin) * floats, sampler->x, (size_t)floats * sizeof *out);
+        commit_step(sampler, kernel->keeps_momenta, chunk_count(sampler), &accepted);
+        done++;
+        if (w->out != NULL && done % w->thin == 0) {
+            memcpy(w->out + (done / w->thin - 1) * floats, sampler->x, (size_t)floats * sizeof *w->out);
         }
+        status = w->after == NULL ? EBM_OK : w->after(sampler, w->data);
     }
     if (done > 0) {
         sampler->acceptance = (double)accepted / ((double)done * (double)sampler->n_chains);
     }
-    return status == EBM_OK
-               ? EBM_OK
-               : ebm__fail_within(status, "%s: Markov step %" PRIu64 ": ", caller, sampler->step + 1);
+    return status == EBM_OK ? EBM_OK
+                            : ebm__fail_within(status, "%s: Markov step %" PRIu64 ": ", caller, sampler->step + 1);
 }
 
-ebm_status ebm__sampler_advance(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller) {
-    if (n_steps == 0) {
+static ebm_status advance(ebm_sampler *sampler, const work *w, const char *caller) {
+    if (w->n_steps == 0) {
         return EBM_OK;
     }
-    ebm_status status = step_all(sampler, n_steps, thin, out, caller);
+    ebm_status status = step_all(sampler, w, caller);
     if (status == EBM_ERR_STOPPED) { /* the request has been heard */
         atomic_store_explicit(&sampler->stop, false, memory_order_relaxed);
     }
     return status;
+}
+
+ebm_status ebm__sampler_advance(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller) {
+    const work w = {.n_steps = n_steps, .thin = thin, .out = out};
+    return advance(sampler, &w, caller);
+}
+
+ebm_status ebm__sampler_advance_with(ebm_sampler *sampler, int64_t n_steps, ebm__after_step_fn after, void *data,
+                                     const char *caller) {
+    const work w = {.n_steps = n_steps, .after = after, .data = data};
+    return advance(sampler, &w, caller);
+}
+
+ebm_status ebm__sampler_probe(ebm_sampler *sampler, double *acceptance) {
+    const ebm__kernel *kernel = ebm__kernel_of(sampler);
+    EBM__TRY(move_all(sampler, kernel));
+    *acceptance = mean_acceptance(sampler, chunk_count(sampler));
+    return kernel->begin(sampler); /* what it keeps belongs to where the step went */
 }
 
 ebm_status ebm_sampler_run(ebm_sampler *sampler, int64_t n_steps) {

@@ -27,6 +27,7 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->momenta);
     ebm__free(context, sampler->momenta_next);
     ebm__free(context, sampler->reports);
+    ebm__free(context, sampler->adapt_memory);
     ebm__free(context, sampler->saved_x);
     ebm__free(context, sampler->saved_momenta);
     ebm_model_destroy(sampler->model);
@@ -54,6 +55,7 @@ static const ebm__sampler_settings DEFAULTS = {
     .jitter = 0.0,
     .friction = 1.0,
     .metric = EBM_METRIC_IDENTITY,
+    .metric_adaptation = 1,
 };
 
 static ebm_status allocate_states(ebm_sampler *sampler, const char *caller) {

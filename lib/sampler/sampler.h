@@ -32,12 +32,14 @@ typedef struct ebm__sampler_settings {
     double jitter;
     double friction;
     int32_t metric;
+    int32_t metric_adaptation;
 } ebm__sampler_settings;
 
 /* What one piece of a step found out. Summed over the pieces in their order. */
 typedef struct ebm__chunk_report {
     double grad_square; /* sum of squares of the elements of dE/dx */
     int64_t accepted;
+    double acceptance;  /* sum of the probabilities with which proposals were accepted */
     int64_t impossible; /* proposals with an energy of +infinity */
     int64_t divergent;  /* trajectories */
 } ebm__chunk_report;
@@ -86,10 +88,14 @@ struct ebm_sampler {
     bool saved_started, saved_has_momenta;
     int64_t saved_impossible, saved_divergent;
 
+    double *adapt_memory; /* while adapting: see sampler/adapt.c */
+    int64_t adapt_bytes;
+
     /* Of the last run. */
     bool has_stepped;
     double grad_rms;
     double acceptance;
+    double step_acceptance; /* of the last step, as a mean probability */
     int64_t impossible, divergent; /* since creation */
 
     atomic_bool stop;
@@ -118,6 +124,13 @@ ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *calle
  * failure the chains stand where the last whole step left them.
  */
 ebm_status ebm__sampler_advance(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller);
+
+/* The same with a look at the chains after every step, which may change the step size and the metric. */
+typedef ebm_status (*ebm__after_step_fn)(ebm_sampler *sampler, void *data);
+ebm_status ebm__sampler_advance_with(ebm_sampler *sampler, int64_t n_steps, ebm__after_step_fn after, void *data,
+                                     const char *caller);
+/* One step that leaves the chains where they stand, to see the mean probability with which it is accepted. */
+ebm_status ebm__sampler_probe(ebm_sampler *sampler, double *acceptance);
 
 /*
  * starts.c: a batch of negatives for a trainer: begin puts the chains at their starts (data: n rows, for EBM_START_DATA), then

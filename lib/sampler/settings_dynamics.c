@@ -37,3 +37,12 @@ ebm_status ebm_sampler_set_friction(ebm_sampler *sampler, double gamma) {
 ebm_status ebm_sampler_get_friction(const ebm_sampler *sampler, double *gamma) {
     EBM__GET(sampler, gamma, sampler->settings.friction);
 }
+
+ebm_status ebm_sampler_set_metric_adaptation(ebm_sampler *sampler, int32_t on) {
+    EBM__REQUIRE(sampler);
+    return ebm__sampler_set_choice(sampler, __func__, "on", on, 0, 1, &sampler->settings.metric_adaptation);
+}
+
+ebm_status ebm_sampler_get_metric_adaptation(const ebm_sampler *sampler, int32_t *on) {
+    EBM__GET(sampler, on, sampler->settings.metric_adaptation);
+}

@@ -126,11 +126,12 @@ static void land(ebm_sampler *sampler, bool keeps_momenta, ebm__chunk_report *re
     size_t row_bytes = (size_t)dim * sizeof(float);
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
-        double log_ratio = judge(sampler, r, f);
+        double acceptance = ebm__acceptance(judge(sampler, r, f));
         report->grad_square += ebm__sum_of_squares(dim, sampler->grad + chain * dim);
+        report->acceptance += acceptance;
         report->impossible += f->fate[r] == IMPOSSIBLE;
         report->divergent += f->fate[r] == DIVERGENT;
-        if (ebm__metropolis(log_ratio, f->uniform[r])) {
+        if (ebm__decide(acceptance, f->uniform[r])) {
             report->accepted++;
             sampler->energy[chain] = f->energy[r];
             memcpy(sampler->grad + chain * dim, f->grad + r * dim, row_bytes);

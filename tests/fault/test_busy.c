@@ -125,6 +125,8 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_friction, s, &value);
     expect(busy, ebm_sampler_set_metric, s, EBM_METRIC_IDENTITY, 0, NULL);
     expect(busy, ebm_sampler_get_metric, s, &number, 0, NULL);
+    expect(busy, ebm_sampler_set_metric_adaptation, s, 1);
+    expect(busy, ebm_sampler_get_metric_adaptation, s, &number);
     expect(busy, ebm_sampler_set_mask, s, NULL);
     expect(busy, ebm_sampler_get_mask, s, mask);
     expect(busy, ebm_sampler_set_start, s, EBM_START_PERSISTENT);
@@ -142,9 +144,11 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_divergent_count, s, &count);
     expect(busy || f->model_busy, ebm_sampler_get_mean_energy, s, &value);
     expect(busy || f->model_busy, ebm_sampler_run, s, 0);
+    expect(busy || f->model_busy, ebm_sampler_adapt, s, 0, 0.5);
     expect(busy || f->model_busy, ebm_sampler_draw, s, 0, 1, x);
     if (busy) { /* elsewhere these would disturb the run */
         expect(true, ebm_sampler_run, s, 1);
+        expect(true, ebm_sampler_adapt, s, 1, 0.5);
         expect(true, ebm_sampler_draw, s, 3, 1, x);
         expect(true, ebm_sampler_restart, s);
         expect(true, ebm_sampler_set_states, s, CHAINS, x);

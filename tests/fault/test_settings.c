@@ -86,6 +86,7 @@ INTEGER_SETTING(sampler, sampler, kernel, int32_t)
 INTEGER_SETTING(sampler, sampler, noise_order, int32_t)
 INTEGER_SETTING(sampler, sampler, start, int32_t)
 INTEGER_SETTING(sampler, sampler, leapfrog_steps, int64_t)
+INTEGER_SETTING(sampler, sampler, metric_adaptation, int32_t)
 INTEGER_SETTING(trainer, trainer, optimizer, int32_t)
 INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
@@ -158,6 +159,7 @@ static const struct {
     {DOUBLE(sampler, noise_order), "order", 0, 0, 1},
     {DOUBLE(sampler, start), "start", 2, 0, 2},
     {DOUBLE(sampler, leapfrog_steps), "n", 10, 1, INT64_MAX},
+    {DOUBLE(sampler, metric_adaptation), "on", 1, 0, 1},
     {DOUBLE(trainer, optimizer), "optimizer", 2, 1, 3},
     {DOUBLE(trainer, mcmc_steps), "k", 20, 1, INT64_MAX},
     {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},

@@ -132,6 +132,19 @@ static void run_chains(ebm_context *context, int which, stat_record *record) {
     ebm_sampler_destroy(sampler);
 }
 
+/* Adapted, then run: what was found, too, is the same. */
+static void adapt_chains(ebm_context *context, int which, stat_record *record) {
+    const chains_case *c = &CHAINS_CASES[which];
+    ebm_sampler *sampler = new_sampler(context, c, 300, 12);
+    double eta;
+    STAT_OK(ebm_sampler_adapt(sampler, 60, 0.8));
+    STAT_OK(ebm_sampler_get_step_size(sampler, &eta));
+    stat_note(record, sizeof eta, &eta);
+    STAT_OK(ebm_sampler_run(sampler, 5));
+    note_report(record, sampler, DIM[c->model]);
+    ebm_sampler_destroy(sampler);
+}
+
 typedef struct training_case {
     const char *name;
     enum model_kind model;
@@ -282,6 +295,16 @@ static void chains_have_the_same_bits_everywhere(void **state) {
     (void)state;
     for (int i = 0; i < N_CHAINS_CASES; i++) {
         assert_repeatable(run_chains, i, CHAINS_CASES[i].name, CHAINS_CASES[i].model != HOST_ALONE);
+    }
+}
+
+static void adapted_chains_have_the_same_bits_everywhere(void **state) {
+    (void)state;
+    for (int i = 0; i < N_CHAINS_CASES; i++) {
+        int rejects = CHAINS_CASES[i].kernel != EBM_KERNEL_LANGEVIN && CHAINS_CASES[i].kernel != EBM_KERNEL_UNDERDAMPED;
+        if (rejects && CHAINS_CASES[i].metric != 0) {
+            assert_repeatable(adapt_chains, i, CHAINS_CASES[i].name, 1);
+        }
     }
 }
 
@@ -487,6 +510,7 @@ static void states_come_back_as_they_were_set(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_have_the_same_bits_everywhere),
+        cmocka_unit_test(adapted_chains_have_the_same_bits_everywhere),
         cmocka_unit_test(training_has_the_same_bits_everywhere),
         cmocka_unit_test(one_run_is_many),
         cmocka_unit_test(draws_are_the_states_on_the_way),
