@@ -50,7 +50,13 @@ enum {
      * The same dynamics, one leapfrog step at a time, accepted or rejected so that exp(-E/T) holds exactly; a rejection turns
      * the momenta round (Horowitz 1991; Bou-Rabee and Vanden-Eijnden 2010). One gradient a step.
      */
-    EBM_KERNEL_UNDERDAMPED_ADJUSTED = 6
+    EBM_KERNEL_UNDERDAMPED_ADJUSTED = 6,
+    /**
+     * The No-U-Turn sampler (Hoffman and Gelman 2014; Betancourt 2017), as in Stan: HMC trajectories that double, forward or backward,
+     * until they turn round, and a next state drawn from their points by weight. exp(-E/T) holds exactly. As many gradients a step
+     * as the trajectory has points, less than 2^max_depth; chains whose trajectories are finished drop out of the batch.
+     */
+    EBM_KERNEL_NUTS = 7
 };
 
 enum {
@@ -102,7 +108,7 @@ EBM_API ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel);
 EBM_API ebm_status ebm_sampler_get_kernel(const ebm_sampler *sampler, int32_t *kernel);
 
 /**
- * eta. In Langevin steps and MALA it is the factor of the gradient. In HMC and underdamped dynamics it is a step of time: one leapfrog
+ * eta. In Langevin steps and MALA it is the factor of the gradient. In HMC, NUTS and underdamped dynamics it is a step of time: one leapfrog
  * step moves x as a Langevin step with the factor eta^2 / 2 does. In a random walk it only makes sigma. @param eta finite, above 0; default 0.01. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta);
@@ -163,12 +169,20 @@ EBM_API ebm_status ebm_sampler_get_leapfrog_steps(const ebm_sampler *sampler, in
 
 /**
  * Draws the step size of every chain's every trajectory anew, uniform on eta (1 - fraction) to eta (1 + fraction), so that no
- * trajectory length is in step with a period of the energy (Neal 2011, sec. 5.4.2.2). For HMC and EBM_KERNEL_UNDERDAMPED_ADJUSTED.
+ * trajectory length is in step with a period of the energy (Neal 2011, sec. 5.4.2.2). For HMC, NUTS and EBM_KERNEL_UNDERDAMPED_ADJUSTED.
  * @param fraction 0 (the default) or more, below 1. @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_jitter(ebm_sampler *sampler, double fraction);
 /** The jitter of the step size. @param fraction receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_jitter(const ebm_sampler *sampler, double *fraction);
+
+/**
+ * How often a NUTS trajectory may double: it has less than 2^depth leapfrog steps. Trajectories that reach it
+ * (ebm_sampler_get_mean_leapfrog_steps near 2^depth) are cut short: right, but slow to forget. @param depth 1 to 20; default 10. @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_set_max_depth(ebm_sampler *sampler, int32_t depth);
+/** How often a NUTS trajectory may double. @param depth receives it. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_max_depth(const ebm_sampler *sampler, int32_t *depth);
 
 /**
  * gamma, the friction of underdamped dynamics: a momentum is forgotten in a time of 1 / gamma, that is 1 / (gamma eta) steps. A
@@ -266,7 +280,7 @@ EBM_API ebm_status ebm_sampler_draw(ebm_sampler *sampler, int64_t n_draws, int64
  * steps between 75 first and 50 last steps, or, in fewer than 150 steps, between the first 15 and the last 10 percent; not in
  * fewer than 20. With the identity only the step size is adapted.
  * @param n_steps 0 or more; 1000 is plenty for one chain, many chains need fewer. @param target_acceptance above 0, below 1: about
- * 0.8 for HMC, 0.57 for MALA, 0.23 for a random walk, 0.95 for EBM_KERNEL_UNDERDAMPED_ADJUSTED.
+ * 0.8 for HMC and NUTS, 0.57 for MALA, 0.23 for a random walk, 0.95 for EBM_KERNEL_UNDERDAMPED_ADJUSTED.
  * Errors: as ebm_sampler_run, the step size and metric are then as before; EBM_ERR_STATE also for a kernel that does not reject, and
  * for one with a noise_std that is set. @since 0.1
  */
@@ -285,8 +299,10 @@ EBM_API ebm_status ebm_sampler_get_steps(const ebm_sampler *sampler, int64_t *st
 EBM_API ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy);
 /** Root mean square of the elements of dE/dx that the last step saw, before any clip; 0 for a random walk. @param rms receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms);
-/** Share of proposals accepted in the last run, draw or batch of negatives; 1 for kernels that do not reject. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
+/** Share of proposals accepted in the last run, draw or batch of negatives; 1 for kernels that do not reject; for NUTS the mean over the points of its trajectories. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate);
+/** Leapfrog steps that a chain took in a step, on average over the last run, draw or adaptation; 0 for kernels without. @param steps receives them; EBM_ERR_STATE before the first step. @since 0.1 */
+EBM_API ebm_status ebm_sampler_get_mean_leapfrog_steps(const ebm_sampler *sampler, double *steps);
 /**
  * Divergent trajectories since the sampler was created: rejected, because the energy, kinetic energy included, went wrong by
  * more than 1000 T. A few say that the step size is too large where they happen. @param count receives it. @since 0.1

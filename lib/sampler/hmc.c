@@ -12,4 +12,5 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     return ebm__trajectory_move(sampler, &plan, chunk, first, n);
 }
 
-const ebm__kernel ebm__kernel_hmc = {.name = "HMC", .rejects = true, .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_hmc = {
+    .name = "HMC", .rejects = true, .knows_chains = true, .begin = begin, .move = move};

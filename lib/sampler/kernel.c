@@ -20,6 +20,8 @@ const ebm__kernel *ebm__kernel_of(const ebm_sampler *sampler) {
             return &ebm__kernel_underdamped;
         case EBM_KERNEL_UNDERDAMPED_ADJUSTED:
             return &ebm__kernel_underdamped_adjusted;
+        case EBM_KERNEL_NUTS:
+            return &ebm__kernel_nuts;
         default:
             return &ebm__kernel_langevin;
     }
@@ -38,8 +40,10 @@ ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs) 
     if (gradient && sampler->grad == NULL) {
         EBM__TRY(ebm__alloc(context, sampler->n_chains * sampler->dim, sizeof(float), name, &sampler->grad));
     }
-    return ebm__model_energy_all(sampler->model, sampler->model->theta, sampler->n_chains, sampler->x, accepts,
-                                 sampler->energy, gradient ? sampler->grad : NULL);
+    EBM__TRY(ebm__model_energy_all(sampler->model, sampler->model->theta, sampler->n_chains, sampler->x, accepts,
+                                   sampler->energy, gradient ? sampler->grad : NULL));
+    sampler->knows_chains = gradient;
+    return EBM_OK;
 }
 
 ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,

@@ -13,6 +13,7 @@ typedef struct ebm__kernel {
     const char *name;   /* in messages */
     bool rejects;       /* what is not accepted: fills the reports' acceptance, and can be adapted */
     bool uses_noise;    /* of the noise_std that is set */
+    bool knows_chains;  /* after its step sampler->energy and grad are those of where the chains stand */
     bool keeps_momenta; /* from step to step: reads sampler->momenta, writes sampler->momenta_next */
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
@@ -23,11 +24,13 @@ typedef struct ebm__kernel {
      * the next `begin`.
      */
     ebm_status (*move)(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n);
+    const struct ebm__kernel *probe; /* whose steps show how well a step size is accepted; NULL: its own */
 } ebm__kernel;
 
 extern const ebm__kernel ebm__kernel_langevin;
 extern const ebm__kernel ebm__kernel_mala;
 extern const ebm__kernel ebm__kernel_hmc;
+extern const ebm__kernel ebm__kernel_nuts;
 extern const ebm__kernel ebm__kernel_random_walk;
 extern const ebm__kernel ebm__kernel_underdamped;
 extern const ebm__kernel ebm__kernel_underdamped_adjusted;

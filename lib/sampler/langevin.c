@@ -41,7 +41,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
         return ebm__kernel_check_states(sampler, first, n, x_next);
     }
     ebm__hold_masked(sampler, n, x, x_next);
-    sampler->reports[chunk].accepted = n;
+    sampler->reports[chunk].accepted = (double)n;
     return EBM_OK;
 }
 
@@ -73,7 +73,7 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
     }
     EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
     sampler->reports[chunk].grad_square = ebm__sum_of_squares(floats, grad);
-    sampler->reports[chunk].accepted = n;
+    sampler->reports[chunk].accepted = (double)n;
     ebm__metric_pull(sampler, n, grad, whitened, x_next); /* where the chains go to is not needed yet */
     ebm__metric_propose(sampler, &pass, first, n, from, whitened, grad, x_next);
     EBM__TRY(bound(sampler, first, n, x_next));

@@ -182,4 +182,4 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_mala = {
-    .name = "MALA", .rejects = true, .uses_noise = true, .begin = begin, .move = move};
+    .name = "MALA", .rejects = true, .knows_chains = true, .uses_noise = true, .begin = begin, .move = move};

@@ -59,6 +59,14 @@ ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate) 
     return EBM_OK;
 }
 
+ebm_status ebm_sampler_get_mean_leapfrog_steps(const ebm_sampler *sampler, double *steps) {
+    EBM__REQUIRE(sampler);
+    EBM__REQUIRE(steps);
+    EBM__TRY(require_step(sampler, __func__));
+    *steps = sampler->mean_leaps;
+    return EBM_OK;
+}
+
 ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *count) {
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(count);

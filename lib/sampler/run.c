@@ -52,11 +52,18 @@ static double mean_acceptance(const ebm_sampler *sampler, int64_t n_chunks) {
     return sum / (double)sampler->n_chains;
 }
 
-static void commit_step(ebm_sampler *sampler, bool moves_momenta, int64_t n_chunks, int64_t *accepted) {
+/* Of all steps of a call. */
+typedef struct totals {
+    double accepted;
+    int64_t leaps;
+} totals;
+
+static void commit_step(ebm_sampler *sampler, const ebm__kernel *kernel, int64_t n_chunks, totals *totals_so_far) {
     double grad_square = 0;
     for (int64_t c = 0; c < n_chunks; c++) {
         grad_square += sampler->reports[c].grad_square;
-        *accepted += sampler->reports[c].accepted;
+        totals_so_far->accepted += sampler->reports[c].accepted;
+        totals_so_far->leaps += sampler->reports[c].leaps;
         sampler->impossible += sampler->reports[c].impossible;
         sampler->divergent += sampler->reports[c].divergent;
     }
@@ -64,9 +71,10 @@ static void commit_step(ebm_sampler *sampler, bool moves_momenta, int64_t n_chun
     sampler->step_acceptance = mean_acceptance(sampler, n_chunks);
     sampler->has_stepped = true;
     swap(&sampler->x, &sampler->x_next);
-    if (moves_momenta) {
+    if (kernel->keeps_momenta) {
         swap(&sampler->momenta, &sampler->momenta_next);
     }
+    sampler->knows_chains = kernel->knows_chains;
     sampler->step++;
 }
 
@@ -80,13 +88,14 @@ static int64_t chunk_count(const ebm_sampler *sampler) {
 
 static ebm_status move_all(ebm_sampler *sampler, const ebm__kernel *kernel) {
     step_job job = {sampler, kernel};
+    sampler->knows_chains = false;
     return ebm__parallel_rows(sampler->handle.context, sampler->n_chains, rows_in_chunk(sampler), move_chunk, &job);
 }
 
 static ebm_status step_all(ebm_sampler *sampler, const work *w, const char *caller) {
     const ebm__kernel *kernel = ebm__kernel_of(sampler);
     int64_t floats = sampler->n_chains * sampler->dim;
-    int64_t accepted = 0;
+    totals so_far = {0};
     int64_t done = 0;
     ebm_status status = ebm__sampler_stop_requested(sampler) ? stopped() : ebm__metric_prepare(sampler);
     status = status == EBM_OK ? kernel->begin(sampler) : status;
@@ -95,7 +104,7 @@ static ebm_status step_all(ebm_sampler *sampler, const work *w, const char *call
         if (status != EBM_OK) {
             break;
         }
-        commit_step(sampler, kernel->keeps_momenta, chunk_count(sampler), &accepted);
+        commit_step(sampler, kernel, chunk_count(sampler), &so_far);
         done++;
         if (w->out != NULL && done % w->thin == 0) {
             memcpy(w->out + (done / w->thin - 1) * floats, sampler->x, (size_t)floats * sizeof *w->out);
@@ -103,7 +112,9 @@ static ebm_status step_all(ebm_sampler *sampler, const work *w, const char *call
         status = w->after == NULL ? EBM_OK : w->after(sampler, w->data);
     }
     if (done > 0) {
-        sampler->acceptance = (double)accepted / ((double)done * (double)sampler->n_chains);
+        double moves = (double)done * (double)sampler->n_chains;
+        sampler->acceptance = so_far.accepted / moves;
+        sampler->mean_leaps = (double)so_far.leaps / moves;
     }
     return status == EBM_OK ? EBM_OK
                             : ebm__fail_within(status, "%s: Markov step %" PRIu64 ": ", caller, sampler->step + 1);
@@ -133,7 +144,7 @@ ebm_status ebm__sampler_advance_with(ebm_sampler *sampler, int64_t n_steps, ebm_
 
 ebm_status ebm__sampler_probe(ebm_sampler *sampler, double *acceptance) {
     const ebm__kernel *kernel = ebm__kernel_of(sampler);
-    EBM__TRY(move_all(sampler, kernel));
+    EBM__TRY(move_all(sampler, kernel->probe != NULL ? kernel->probe : kernel));
     *acceptance = mean_acceptance(sampler, chunk_count(sampler));
     return kernel->begin(sampler); /* what it keeps belongs to where the step went */
 }

@@ -54,6 +54,7 @@ static const ebm__sampler_settings DEFAULTS = {
     .leapfrog_steps = 10,
     .jitter = 0.0,
     .friction = 1.0,
+    .max_depth = 10,
     .metric = EBM_METRIC_IDENTITY,
     .metric_adaptation = 1,
 };

@@ -31,6 +31,7 @@ typedef struct ebm__sampler_settings {
     int64_t leapfrog_steps;
     double jitter;
     double friction;
+    int32_t max_depth;
     int32_t metric;
     int32_t metric_adaptation;
 } ebm__sampler_settings;
@@ -38,10 +39,11 @@ typedef struct ebm__sampler_settings {
 /* What one piece of a step found out. Summed over the pieces in their order. */
 typedef struct ebm__chunk_report {
     double grad_square; /* sum of squares of the elements of dE/dx */
-    int64_t accepted;
+    double accepted;    /* proposals; for NUTS the mean acceptance along each trajectory */
     double acceptance;  /* sum of the probabilities with which proposals were accepted */
     int64_t impossible; /* proposals with an energy of +infinity */
     int64_t divergent;  /* trajectories */
+    int64_t leaps;      /* leapfrog steps */
 } ebm__chunk_report;
 
 struct ebm_sampler {
@@ -72,6 +74,7 @@ struct ebm_sampler {
     /* For kernels that accept and reject: energy and gradient where the chains stand. */
     double *energy;
     float *grad;
+    bool knows_chains; /* these are of the chains' states, not of a step that was void */
 
     /* For kernels that keep momenta from step to step: n_chains x dim, now and after the step. */
     bool has_momenta;
@@ -95,6 +98,7 @@ struct ebm_sampler {
     bool has_stepped;
     double grad_rms;
     double acceptance;
+    double mean_leaps; /* leapfrog steps of a chain in a step */
     double step_acceptance; /* of the last step, as a mean probability */
     int64_t impossible, divergent; /* since creation */
 

@@ -31,7 +31,7 @@ ebm_status ebm__sampler_set_choice(ebm_sampler *sampler, const char *caller, con
 
 ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel) {
     EBM__REQUIRE(sampler);
-    return ebm__sampler_set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_UNDERDAMPED_ADJUSTED,
+    return ebm__sampler_set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_NUTS,
                                    &sampler->settings.kernel);
 }
 

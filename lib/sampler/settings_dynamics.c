@@ -46,3 +46,17 @@ ebm_status ebm_sampler_set_metric_adaptation(ebm_sampler *sampler, int32_t on) {
 ebm_status ebm_sampler_get_metric_adaptation(const ebm_sampler *sampler, int32_t *on) {
     EBM__GET(sampler, on, sampler->settings.metric_adaptation);
 }
+
+ebm_status ebm_sampler_set_max_depth(ebm_sampler *sampler, int32_t depth) {
+    EBM__REQUIRE(sampler);
+    if (depth < 1 || depth > 20) {
+        return ebm__fail(EBM_ERR_ARG, "%s: depth is %d, must be 1 to 20", __func__, depth);
+    }
+    EBM__USE(use, sampler);
+    sampler->settings.max_depth = depth;
+    return EBM_OK;
+}
+
+ebm_status ebm_sampler_get_max_depth(const ebm_sampler *sampler, int32_t *depth) {
+    EBM__GET(sampler, depth, sampler->settings.max_depth);
+}

@@ -171,6 +171,7 @@ ebm_status ebm__trajectory_move(ebm_sampler *sampler, const ebm__trajectory *pla
     if (status == EBM_OK) {
         ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
         ebm__simd_used()->uniforms(&accept, first, n, f.uniform);
+        sampler->reports[chunk].leaps = n * plan->n_leaps;
         land(sampler, plan->keeps_momenta, &sampler->reports[chunk], first, n, &f);
     }
     ebm__scratch_return(&sampler->scratch, memory);

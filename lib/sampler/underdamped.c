@@ -47,7 +47,8 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     memcpy(x_next, x, (size_t)floats * sizeof *x);
     memcpy(w, sampler->momenta + offset, (size_t)floats * sizeof *w);
     sampler->reports[chunk].grad_square = ebm__sum_of_squares(floats, grad);
-    sampler->reports[chunk].accepted = n;
+    sampler->reports[chunk].accepted = (double)n;
+    sampler->reports[chunk].leaps = n;
     for (int64_t r = 0; r < n; r++) {
         time[r] = (float)(sampler->settings.step_size / 2);
     }

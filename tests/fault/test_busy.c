@@ -127,6 +127,8 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_metric, s, &number, 0, NULL);
     expect(busy, ebm_sampler_set_metric_adaptation, s, 1);
     expect(busy, ebm_sampler_get_metric_adaptation, s, &number);
+    expect(busy, ebm_sampler_set_max_depth, s, 10);
+    expect(busy, ebm_sampler_get_max_depth, s, &number);
     expect(busy, ebm_sampler_set_mask, s, NULL);
     expect(busy, ebm_sampler_get_mask, s, mask);
     expect(busy, ebm_sampler_set_start, s, EBM_START_PERSISTENT);
@@ -142,6 +144,7 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_acceptance, s, &value);
     expect(busy, ebm_sampler_get_nonfinite_count, s, &count);
     expect(busy, ebm_sampler_get_divergent_count, s, &count);
+    expect(busy, ebm_sampler_get_mean_leapfrog_steps, s, &value);
     expect(busy || f->model_busy, ebm_sampler_get_mean_energy, s, &value);
     expect(busy || f->model_busy, ebm_sampler_run, s, 0);
     expect(busy || f->model_busy, ebm_sampler_adapt, s, 0, 0.5);

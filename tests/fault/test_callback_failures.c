@@ -39,6 +39,12 @@ static const setting SETTINGS[] = {
     {EBM_KERNEL_LANGEVIN, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 300, 310, 1, 1},
     {EBM_KERNEL_LANGEVIN, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 300, 0, 1, 2},
     {EBM_KERNEL_MALA, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 300, 310, 1, 2},
+    {EBM_KERNEL_HMC, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 5, 13, 0, 1},
+    {EBM_KERNEL_RANDOM_WALK, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 5, 0, 0, 1},
+    {EBM_KERNEL_UNDERDAMPED, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 5, 0, 0, 1},
+    {EBM_KERNEL_UNDERDAMPED, EBM_NOISE_WITH_GRADIENT, EBM_START_DATA, 5, 0, 0, 1},
+    {EBM_KERNEL_UNDERDAMPED_ADJUSTED, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 5, 0, 0, 1},
+    {EBM_KERNEL_NUTS, EBM_NOISE_WITH_GRADIENT, EBM_START_PERSISTENT, 5, 0, 0, 1},
 };
 enum { N_SETTINGS = sizeof SETTINGS / sizeof SETTINGS[0] };
 
@@ -61,7 +67,9 @@ static void setup(fixture *f, const setting *s) {
     assert_ok(ebm_sampler_set_kernel(f->sampler, s->kernel));
     assert_ok(ebm_sampler_set_noise_order(f->sampler, s->noise_order));
     assert_ok(ebm_sampler_set_start(f->sampler, s->start));
-    assert_ok(ebm_sampler_set_buffer(f->sampler, s->capacity, s->start == EBM_START_PERSISTENT ? 0.2 : 0));
+    /* Underdamped chains go on with their momenta where none is started anew. */
+    bool keeps = s->kernel == EBM_KERNEL_UNDERDAMPED || s->kernel == EBM_KERNEL_UNDERDAMPED_ADJUSTED;
+    assert_ok(ebm_sampler_set_buffer(f->sampler, s->capacity, s->start == EBM_START_PERSISTENT && !keeps ? 0.2 : 0));
     assert_ok(ebm_sampler_set_step_size(f->sampler, 0.3));
     assert_ok(ebm_sampler_set_bounds(f->sampler, -2, 2, EBM_BOUNDS_REFLECT));
     assert_ok(ebm_trainer_create(NULL, f->model, f->sampler, &f->trainer));

@@ -43,6 +43,11 @@ static const double VALUES[] = {(double)NAN, (double)INFINITY, -(double)INFINITY
 static const char *const NAMES[] = {"NaN", "+infinity", "-infinity"};
 enum { N_VALUES = 3 };
 static const int32_t KERNELS[] = {EBM_KERNEL_LANGEVIN, EBM_KERNEL_MALA};
+/* What rejects +infinity as an energy, and what cannot. */
+static const int32_t EXACT[] = {EBM_KERNEL_MALA, EBM_KERNEL_HMC, EBM_KERNEL_RANDOM_WALK,
+                                EBM_KERNEL_UNDERDAMPED_ADJUSTED, EBM_KERNEL_NUTS};
+static const int32_t INEXACT[] = {EBM_KERNEL_LANGEVIN, EBM_KERNEL_UNDERDAMPED};
+enum { N_EXACT = sizeof EXACT / sizeof EXACT[0], N_INEXACT = sizeof INEXACT / sizeof INEXACT[0] };
 
 static void spoil(fixture *f, int counted, int output, double value) {
     test_host_arm(&f->host, counted, -1);
@@ -149,7 +154,7 @@ static void test_sampler(void **state) {
     }
 }
 
-/* The half-line x > 0 as an energy: MALA never crosses, counts what it rejects, and Langevin says that it cannot. */
+/* The half-line x > 0 as an energy: exact kernels never cross, count what they reject, and the others say that they cannot. */
 static int32_t half_line(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
                          void *user_data) {
     (void)theta;
@@ -165,36 +170,49 @@ static int32_t half_line(int64_t n, int64_t dim, const float *x, const float *th
     return EBM_CB_OK;
 }
 
-static void test_impossible_region(void **state) {
-    enum { N = 50 };
+static ebm_sampler *half_line_sampler(int64_t n, float *x) {
     ebm_model *model = NULL;
     ebm_sampler *sampler = NULL;
-    float x[N];
-    int64_t count;
-    double acceptance;
-    (void)state;
     assert_ok(ebm_model_create(NULL, 1, half_line, NULL, NULL, &model));
-    assert_ok(ebm_sampler_create(NULL, model, N, 3, &sampler));
-    for (int i = 0; i < N; i++) {
-        x[i] = i < N - 1 ? 0.1F : -1.0F; /* one stands where it may not: it comes in when it can */
-    }
-    assert_ok(ebm_sampler_set_kernel(sampler, EBM_KERNEL_MALA));
-    assert_ok(ebm_sampler_set_step_size(sampler, 0.5));
-    assert_ok(ebm_sampler_set_states(sampler, N, x));
-    assert_ok(ebm_sampler_run(sampler, 200));
-    assert_ok(ebm_sampler_get_states(sampler, N, x));
-    for (int i = 0; i < N; i++) {
-        assert_true(x[i] > 0);
-    }
-    assert_ok(ebm_sampler_get_nonfinite_count(sampler, &count));
-    assert_ok(ebm_sampler_get_acceptance(sampler, &acceptance));
-    /* Rejections are either of +infinity or of Metropolis. */
-    assert_true(count > 0 && (double)count <= (1 - acceptance) * 200 * N + 0.5);
-    assert_ok(ebm_sampler_set_kernel(sampler, EBM_KERNEL_LANGEVIN));
-    assert_status(ebm_sampler_run(sampler, 200), EBM_ERR_NONFINITE);
-    assert_message("+infinity");
-    ebm_sampler_destroy(sampler);
+    assert_ok(ebm_sampler_create(NULL, model, n, 3, &sampler));
     ebm_model_destroy(model);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = i < n - 1 ? 0.1F : -1.0F; /* one stands where it may not: it comes in when it can */
+    }
+    assert_ok(ebm_sampler_set_step_size(sampler, 0.5));
+    assert_ok(ebm_sampler_set_states(sampler, n, x));
+    return sampler;
+}
+
+static void test_impossible_region(void **state) {
+    enum { N = 50 };
+    float x[N];
+    (void)state;
+    for (int k = 0; k < N_EXACT; k++) {
+        int64_t count;
+        double acceptance;
+        ebm_sampler *sampler = half_line_sampler(N, x);
+        assert_ok(ebm_sampler_set_kernel(sampler, EXACT[k]));
+        assert_ok(ebm_sampler_run(sampler, 600));
+        assert_ok(ebm_sampler_get_states(sampler, N, x));
+        for (int i = 0; i < N; i++) {
+            assert_true(x[i] > 0);
+        }
+        assert_ok(ebm_sampler_get_nonfinite_count(sampler, &count));
+        assert_ok(ebm_sampler_get_acceptance(sampler, &acceptance));
+        /* Rejections are either of +infinity or of Metropolis. NUTS only ends a trajectory there. */
+        assert_true(count > 0 && (EXACT[k] == EBM_KERNEL_NUTS || (double)count <= (1 - acceptance) * 600 * N + 0.5));
+        ebm_sampler_destroy(sampler);
+    }
+    for (int k = 0; k < N_INEXACT; k++) {
+        ebm_sampler *sampler = half_line_sampler(N - 1, x);
+        assert_ok(ebm_sampler_set_kernel(sampler, INEXACT[k]));
+        x[N - 2] = 0.1F;
+        assert_ok(ebm_sampler_set_states(sampler, N - 1, x));
+        assert_status(ebm_sampler_run(sampler, 200), EBM_ERR_NONFINITE);
+        assert_message("+infinity");
+        ebm_sampler_destroy(sampler);
+    }
 }
 
 /* A step size that throws chains out of the floats. */

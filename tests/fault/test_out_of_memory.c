@@ -42,16 +42,31 @@ enum {
     FROM_NOISE = 32,
     EXTRAS = 64, /* average, penalty, data noise */
     SGD = 128,
-    OPEN = 256 /* the model has no tensors yet and no sampler */
+    OPEN = 256, /* the model has no tensors yet and no sampler */
+    HMC = 512,
+    NUTS = 1024,
+    UNDERDAMPED = 2048,
+    DENSE = 4096 /* a metric */
 };
+
+static int32_t kernel_of(int flags) {
+    return (flags & MALA) != 0          ? EBM_KERNEL_MALA
+           : (flags & HMC) != 0         ? EBM_KERNEL_HMC
+           : (flags & NUTS) != 0        ? EBM_KERNEL_NUTS
+           : (flags & UNDERDAMPED) != 0 ? EBM_KERNEL_UNDERDAMPED
+                                        : EBM_KERNEL_LANGEVIN;
+}
 
 static void setup_sampler_and_trainer(fixture *f, int flags) {
     assert_ok(ebm_sampler_create(NULL, f->model, CHAINS, 4, &f->sampler));
-    assert_ok(ebm_sampler_set_kernel(f->sampler, (flags & MALA) != 0 ? EBM_KERNEL_MALA : EBM_KERNEL_LANGEVIN));
+    assert_ok(ebm_sampler_set_kernel(f->sampler, kernel_of(flags)));
     assert_ok(ebm_sampler_set_start(f->sampler, (flags & FROM_DATA) != 0    ? EBM_START_DATA
                                                 : (flags & FROM_NOISE) != 0 ? EBM_START_NOISE
                                                                             : EBM_START_PERSISTENT));
     assert_ok(ebm_sampler_set_buffer(f->sampler, (flags & BUFFER) != 0 ? 2 * CHAINS : 0, 0.1));
+    if ((flags & DENSE) != 0) {
+        assert_ok(ebm_sampler_set_metric(f->sampler, EBM_METRIC_DENSE, 0, NULL));
+    }
     assert_ok(ebm_trainer_create(NULL, f->model, f->sampler, &f->trainer));
     assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
     assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
@@ -170,6 +185,19 @@ static ebm_status run(fixture *f) {
     return ebm_sampler_run(f->sampler, 2);
 }
 
+static ebm_status set_metric(fixture *f) {
+    const float mass[DIM * DIM] = {2, 0, 0, 0, 2, 0, 0, 0, 2};
+    ebm_status status = ebm_sampler_set_metric(f->sampler, EBM_METRIC_DENSE, DIM * DIM, mass);
+    int32_t kind = -1;
+    assert_ok(ebm_sampler_get_metric(f->sampler, &kind, 0, NULL));
+    assert_int_equal(kind, status == EBM_OK ? EBM_METRIC_DENSE : EBM_METRIC_IDENTITY);
+    return status;
+}
+
+static ebm_status adapt(fixture *f) {
+    return ebm_sampler_adapt(f->sampler, 30, 0.8);
+}
+
 static ebm_status draw(fixture *f) {
     return ebm_sampler_draw(f->sampler, 2, 1, f->out);
 }
@@ -233,6 +261,13 @@ static const scene SCENES[] = {
     {"run, buffer, threads", run, BUFFER | THREADS, false},
     {"run, MALA", run, MALA, false},
     {"run, MALA, MLP, threads", run, MALA | MLP | THREADS, false},
+    {"run, MALA, dense metric", run, MALA | DENSE, false},
+    {"run, HMC, dense metric, threads", run, HMC | DENSE | THREADS, false},
+    {"run, NUTS, MLP, threads", run, NUTS | MLP | THREADS, false},
+    {"run, NUTS, dense metric", run, NUTS | DENSE, false},
+    {"run, underdamped", run, UNDERDAMPED, false},
+    {"set_metric", set_metric, 0, false},
+    {"adapt", adapt, NUTS | DENSE, false},
     {"draw", draw, MALA | BUFFER, false},
     {"restart", restart, BUFFER, false},
     {"get_states", get_states, BUFFER, false},
@@ -243,6 +278,7 @@ static const scene SCENES[] = {
     {"step, SGD, from data", step, SGD | FROM_DATA | EXTRAS, false},
     {"step, MALA, from noise", step, MALA | FROM_NOISE, false},
     {"step, MALA, MLP, buffer, threads, extras", step, MALA | MLP | BUFFER | THREADS | EXTRAS, false},
+    {"step, underdamped", step, UNDERDAMPED, false},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
     {"gradient, MALA, MLP", gradient, MALA | MLP | FROM_DATA, false},
@@ -389,11 +425,26 @@ static void test_none_after_the_first(void **state) {
     }
 }
 
+static void test_none_after_the_first_of_other_kernels(void **state) {
+    static const int kernels[] = {MALA | DENSE, HMC, HMC | DENSE, NUTS, NUTS | DENSE, UNDERDAMPED, UNDERDAMPED | DENSE};
+    (void)state;
+    for (int c = 0; c < 2 * 7; c++) {
+        static fixture f;
+        int flags = kernels[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
+        setup(&f, flags);
+        assert_no_more(&f, step, "step", flags);
+        assert_no_more(&f, run, "run", flags);
+        assert_no_more(&f, draw, "draw", flags);
+        teardown(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation),
         cmocka_unit_test(test_context),
         cmocka_unit_test(test_none_after_the_first),
+        cmocka_unit_test(test_none_after_the_first_of_other_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

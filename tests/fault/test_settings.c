@@ -87,6 +87,7 @@ INTEGER_SETTING(sampler, sampler, noise_order, int32_t)
 INTEGER_SETTING(sampler, sampler, start, int32_t)
 INTEGER_SETTING(sampler, sampler, leapfrog_steps, int64_t)
 INTEGER_SETTING(sampler, sampler, metric_adaptation, int32_t)
+INTEGER_SETTING(sampler, sampler, max_depth, int32_t)
 INTEGER_SETTING(trainer, trainer, optimizer, int32_t)
 INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
@@ -155,11 +156,12 @@ static const struct {
     {DOUBLE(context, threads), "n", 1, 1, 256},
     {DOUBLE(model, sign), "sign", 0, 0, 1},
     {DOUBLE(model, concurrent), "concurrent", 0, 0, 1},
-    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_UNDERDAMPED_ADJUSTED},
+    {DOUBLE(sampler, kernel), "kernel", 1, 1, EBM_KERNEL_NUTS},
     {DOUBLE(sampler, noise_order), "order", 0, 0, 1},
     {DOUBLE(sampler, start), "start", 2, 0, 2},
     {DOUBLE(sampler, leapfrog_steps), "n", 10, 1, INT64_MAX},
     {DOUBLE(sampler, metric_adaptation), "on", 1, 0, 1},
+    {DOUBLE(sampler, max_depth), "depth", 10, 1, 20},
     {DOUBLE(trainer, optimizer), "optimizer", 2, 1, 3},
     {DOUBLE(trainer, mcmc_steps), "k", 20, 1, INT64_MAX},
     {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},

@@ -235,7 +235,7 @@ static void ask_trainer(void *data) {
 /* The request comes during call k: no other call of a callback follows. */
 static void test_within_one_batch(void **state) {
     (void)state;
-    for (int32_t kernel = EBM_KERNEL_LANGEVIN; kernel <= EBM_KERNEL_MALA; kernel++) {
+    for (int32_t kernel = EBM_KERNEL_LANGEVIN; kernel <= EBM_KERNEL_NUTS; kernel++) {
         for (int k = 1; k <= 8; k++) {
             fixture f;
             setup(&f, kernel, 1);
