@@ -40,48 +40,61 @@ static ebm_status begin(ebm_sampler *sampler) {
     return ebm__kernel_begin(sampler, "MALA", EBM__ACCEPTS | EBM__GRADIENT);
 }
 
-static double clipped(float grad, double limit) {
-    double g = (double)grad;
+/* What a proposal looks like from both ends, in the coordinates in which noise is N(0, I). */
+typedef struct move_seen {
+    const float *from; /* x; NULL when `to` is the move itself */
+    const float *to;   /* y */
+    const float *force;
+    const float *force_next;
+    double eta;
+    double limit; /* of the clip that the forces have not yet had */
+} move_seen;
+
+static double clipped(float force, double limit) {
+    double g = (double)force;
     return g > limit ? limit : g < -limit ? -limit : g;
 }
 
-static double direction_at(const ebm_sampler *sampler, float y) {
-    double direction;
-    ebm__fold(y, sampler->settings.lo, sampler->settings.hi, &direction);
-    return direction;
+/*
+ * One coordinate's part of 2 sigma^2 (log q(x | y) - log q(y | x)): (m + eta g)^2 - (-m + eta g')^2 with the move m and the
+ * forces g, g' at its ends, as a product.
+ */
+static double part_of_ratio(const move_seen *seen, int64_t i, double direction) {
+    double move = seen->from == NULL ? (double)seen->to[i] : (double)seen->to[i] - (double)seen->from[i];
+    double pull = seen->eta * clipped(seen->force[i], seen->limit);
+    double pull_back = seen->eta * direction * clipped(seen->force_next[i], seen->limit);
+    return (2 * move + (pull - pull_back)) * (pull + pull_back);
 }
 
-/* log q(x | y) - log q(y | x), over the free coordinates, times 2 sigma^2. */
-static double log_proposal_ratio(const ebm_sampler *sampler, const float *x, const float *grad_x, const float *y,
-                                 const float *grad_y) {
-    const ebm__sampler_settings *s = &sampler->settings;
-    double eta = (double)(float)s->step_size; /* as the proposal was made */
-    double limit = (double)(float)s->grad_clip;
+/* Without branches, and with sums in lanes, the loop becomes one over vectors. */
+static double plain_ratio(const move_seen *seen, int64_t dim) {
+    enum { LANES = 8 };
+    double lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= dim; i += LANES) {
+        for (int k = 0; k < LANES; k++) {
+            lane[k] += part_of_ratio(seen, i + k, 1);
+        }
+    }
+    for (int k = 0; i < dim; i++, k++) {
+        lane[k] += part_of_ratio(seen, i, 1);
+    }
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/* Over the free coordinates, in the mirror where bounds reflect; y is where the proposal went before them. */
+static double ratio(const ebm_sampler *sampler, const move_seen *seen, const float *y) {
     bool reflects = ebm__reflects(sampler);
+    if (!reflects && sampler->mask == NULL) {
+        return plain_ratio(seen, sampler->dim);
+    }
     double sum = 0;
     for (int64_t i = 0; i < sampler->dim; i++) {
-        if (sampler->mask != NULL && sampler->mask[i] == 0) {
-            continue;
+        double direction = 1;
+        if (reflects) {
+            ebm__fold(y[i], sampler->settings.lo, sampler->settings.hi, &direction);
         }
-        double direction = reflects ? direction_at(sampler, y[i]) : 1;
-        double move = (double)y[i] - (double)x[i];
-        double forward = move + eta * clipped(grad_x[i], limit);
-        double backward = -move + eta * direction * clipped(grad_y[i], limit);
-        sum += forward * forward - backward * backward;
-    }
-    return sum;
-}
-
-/* The same from whitened moves and forces. What is held has no force, and as much of a move there as back. */
-static double log_whitened_ratio(const ebm_sampler *sampler, int64_t r, const proposal *p) {
-    double eta = (double)(float)sampler->settings.step_size;
-    bool reflects = ebm__reflects(sampler);
-    double sum = 0;
-    for (int64_t i = r * sampler->dim; i < (r + 1) * sampler->dim; i++) {
-        double direction = reflects ? direction_at(sampler, p->y[i]) : 1;
-        double forward = (double)p->move[i] + eta * (double)p->force[i];
-        double backward = -(double)p->move[i] + eta * direction * (double)p->force_next[i];
-        sum += forward * forward - backward * backward;
+        sum += sampler->mask == NULL || sampler->mask[i] != 0 ? part_of_ratio(seen, i, direction) : 0;
     }
     return sum;
 }
@@ -91,14 +104,25 @@ static double acceptance(const ebm_sampler *sampler, int64_t chain, int64_t r, c
     if (p->rejected[r] != 0 || isinf(p->energy[r])) {
         return 0;
     }
-    int64_t dim = sampler->dim;
+    const ebm__sampler_settings *s = &sampler->settings;
+    int64_t row = r * sampler->dim;
+    int64_t state = chain * sampler->dim;
     double sigma = (double)(float)ebm__sampler_noise_std(sampler);
-    double proposals = ebm__has_metric(sampler)
-                           ? log_whitened_ratio(sampler, r, p)
-                           : log_proposal_ratio(sampler, sampler->x + chain * dim, sampler->grad + chain * dim,
-                                                p->y + r * dim, p->grad + r * dim);
-    return ebm__acceptance((sampler->energy[chain] - p->energy[r]) / sampler->settings.temperature +
-                           proposals / (2 * sigma * sigma));
+    move_seen seen = {.eta = (double)(float)s->step_size}; /* as the proposal was made */
+    if (ebm__has_metric(sampler)) {
+        seen.to = p->move + row;
+        seen.force = p->force + row;
+        seen.force_next = p->force_next + row;
+        seen.limit = INFINITY;
+    } else {
+        seen.from = sampler->x + state;
+        seen.to = p->y + row;
+        seen.force = sampler->grad + state;
+        seen.force_next = p->grad + row;
+        seen.limit = (double)(float)s->grad_clip;
+    }
+    return ebm__acceptance((sampler->energy[chain] - p->energy[r]) / s->temperature +
+                           ratio(sampler, &seen, p->y + row) / (2 * sigma * sigma));
 }
 
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
