@@ -24,9 +24,15 @@ extern "C" {
 typedef struct ebm_sampler ebm_sampler;
 
 enum {
-    /** Unadjusted Langevin: x <- x - eta dE/dx + sigma z, z ~ N(0, I) (Roberts and Tweedie 1996, ULA). Biased by its step size. */
+    /**
+     * Unadjusted Langevin: x <- x - eta dE/dx + sigma z, z ~ N(0, I) (Roberts and Tweedie 1996, ULA). Biased by its
+     * step size.
+     */
     EBM_KERNEL_LANGEVIN = 1,
-    /** The same proposal, accepted or rejected so that exp(-E/T) holds exactly (Besag 1994; Roberts and Tweedie 1996, MALA). */
+    /**
+     * The same proposal, accepted or rejected so that exp(-E/T) holds exactly (Besag 1994; Roberts and Tweedie 1996,
+     * MALA).
+     */
     EBM_KERNEL_MALA = 2
 };
 
@@ -36,14 +42,18 @@ enum {
 };
 
 enum {
-    EBM_BOUNDS_CLAMP = 0,  /**< a coordinate that leaves is set to the bound it crossed; MALA rejects the proposal instead */
-    EBM_BOUNDS_REFLECT = 1 /**< a coordinate that leaves is mirrored back; MALA stays exact for the density cut to the bounds */
+    /** a coordinate that leaves is set to the bound it crossed; MALA rejects the proposal instead */
+    EBM_BOUNDS_CLAMP = 0,
+    /** a coordinate that leaves is mirrored back; MALA stays exact for the density cut to the bounds */
+    EBM_BOUNDS_REFLECT = 1
 };
 
 enum {
     EBM_START_NOISE = 0,     /**< every start is fresh noise */
-    EBM_START_DATA = 1,      /**< chains start from the trainer's batch: contrastive divergence (Hinton 2002) */
-    EBM_START_PERSISTENT = 2 /**< chains go on where they stopped (Tieleman 2008), the default; see ebm_sampler_set_buffer */
+    /** chain c starts from row c (modulo n) of the trainer's batch: contrastive divergence (Hinton 2002) */
+    EBM_START_DATA = 1,
+    /** chains go on where they stopped (Tieleman 2008), the default; see ebm_sampler_set_buffer */
+    EBM_START_PERSISTENT = 2
 };
 
 enum {
@@ -55,8 +65,14 @@ enum {
 #define EBM_NOISE_STD_AUTO (-1.0)
 
 /**
- * Makes a sampler. @param context NULL stands for the model's own. @param model kept alive by the sampler. @param n_chains 1 or more.
- * @param seed any value. @param out receives the handle. Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW. @since 0.1
+ * Makes a sampler.
+ * @param context NULL stands for the model's own.
+ * @param model kept alive by the sampler.
+ * @param n_chains 1 or more.
+ * @param seed any value.
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_chains, uint64_t seed,
                                       ebm_sampler **out);
@@ -65,7 +81,10 @@ EBM_API void ebm_sampler_destroy(ebm_sampler *sampler);
 /** Number of chains; 0 when sampler is NULL. Never fails; any thread. @since 0.1 */
 EBM_API int64_t ebm_sampler_chain_count(const ebm_sampler *sampler);
 
-/* --- settings: each is checked when set, and holds from the next step on --------------------------------------------- */
+/*
+ * --- settings: each is checked when set, and holds from the next step on
+ * ---------------------------------------------
+ */
 
 /** The transition kernel. @param kernel EBM_KERNEL_LANGEVIN (the default) or EBM_KERNEL_MALA. @since 0.1 */
 EBM_API ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel);
@@ -78,8 +97,10 @@ EBM_API ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta);
 EBM_API ebm_status ebm_sampler_get_step_size(const ebm_sampler *sampler, double *eta);
 
 /**
- * sigma, the standard deviation of the noise in one step. Until it is set, sigma = sqrt(2 eta T), which makes the chains
- * follow exp(-E/T) for small eta. @param sigma finite, 0 (gradient descent) or more, or EBM_NOISE_STD_AUTO. @since 0.1
+ * sigma, the standard deviation of the noise in one step. Until it is set, sigma = sqrt(2 eta T), which makes the
+ * chains follow exp(-E/T) for small eta.
+ * @param sigma finite, 0 (gradient descent) or more, or EBM_NOISE_STD_AUTO.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_noise_std(ebm_sampler *sampler, double sigma);
 /** The sigma in effect, set or derived. @param sigma receives it. @since 0.1 */
@@ -87,7 +108,8 @@ EBM_API ebm_status ebm_sampler_get_noise_std(const ebm_sampler *sampler, double 
 
 /**
  * T, the temperature of the target exp(-E/T): in sigma = sqrt(2 eta T), and in MALA's acceptance.
- * @param temperature finite, 0 or more (0: descent; MALA needs more); default 1. @since 0.1
+ * @param temperature finite, 0 or more (0: descent; MALA needs more); default 1.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_temperature(ebm_sampler *sampler, double temperature);
 /** The temperature T. @param temperature receives it. @since 0.1 */
@@ -95,36 +117,48 @@ EBM_API ebm_status ebm_sampler_get_temperature(const ebm_sampler *sampler, doubl
 
 /**
  * The temperature that step size and noise imply, sigma^2 / (2 eta): what Langevin chains follow, for small eta, is
- * exp(-E / implied). MALA follows exp(-E/T) whatever this says. @param temperature receives it. @since 0.1
+ * exp(-E / implied). MALA follows exp(-E/T) whatever this says.
+ * @param temperature receives it.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_get_implied_temperature(const ebm_sampler *sampler, double *temperature);
 
-/** Where the noise stands in a Langevin step. @param order EBM_NOISE_WITH_GRADIENT or EBM_NOISE_BEFORE_GRADIENT (not with MALA). @since 0.1 */
+/**
+ * Where the noise stands in a Langevin step.
+ * @param order EBM_NOISE_WITH_GRADIENT or EBM_NOISE_BEFORE_GRADIENT (not with MALA).
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_set_noise_order(ebm_sampler *sampler, int32_t order);
 /** Where the noise stands. @param order receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_noise_order(const ebm_sampler *sampler, int32_t *order);
 
 /**
  * Keeps every coordinate in [lo, hi]; starts that fall outside are brought in by the same rule.
- * @param lo,hi lo < hi; either may be infinite; both infinite, the default, is no bounds. @param rule EBM_BOUNDS_CLAMP or
- * EBM_BOUNDS_REFLECT. Errors: EBM_ERR_ARG; EBM_ERR_STATE when a chain stands outside. @since 0.1
+ * @param lo,hi lo < hi; either may be infinite; both infinite, the default, is no bounds.
+ * @param rule EBM_BOUNDS_CLAMP or EBM_BOUNDS_REFLECT.
+ * Errors: EBM_ERR_ARG; EBM_ERR_STATE when a chain stands outside.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_bounds(ebm_sampler *sampler, double lo, double hi, int32_t rule);
 /** The bounds. @param lo,hi,rule receive them; each may be NULL. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_bounds(const ebm_sampler *sampler, double *lo, double *hi, int32_t *rule);
 
 /**
- * Cuts every element of dE/dx to [-limit, limit] before it is used (MALA stays exact: its proposal uses the cut gradient on both sides).
- * @param limit above 0; INFINITY, the default, is none. @since 0.1
+ * Cuts every element of dE/dx to [-limit, limit] before it is used (MALA stays exact: its proposal uses the cut
+ * gradient on both sides).
+ * @param limit above 0; INFINITY, the default, is none.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_grad_clip(ebm_sampler *sampler, double limit);
 /** The clip of dE/dx. @param limit receives it. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_grad_clip(const ebm_sampler *sampler, double *limit);
 
 /**
- * Holds coordinates fixed: the chains then sample the conditional density of the others (in-painting, class-conditional
- * sampling). @param free dim bytes, 0 = held, 1 = free, copied; NULL, the default, frees all. Errors: EBM_ERR_ARG (another
- * value, or none free). @since 0.1
+ * Holds coordinates fixed: the chains then sample the conditional density of the others (in-painting,
+ * class-conditional sampling).
+ * @param free dim bytes, 0 = held, 1 = free, copied; NULL, the default, frees all.
+ * Errors: EBM_ERR_ARG (another value, or none free).
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_mask(ebm_sampler *sampler, const uint8_t *free);
 /** The mask. @param free receives dim bytes, 0 or 1. @since 0.1 */
@@ -136,65 +170,112 @@ EBM_API ebm_status ebm_sampler_set_start(ebm_sampler *sampler, int32_t start);
 EBM_API ebm_status ebm_sampler_get_start(const ebm_sampler *sampler, int32_t *start);
 
 /**
- * What noise is, in starts and restarts. @param kind EBM_NOISE_NORMAL (the default, with a = 0, b = 1: mean and standard
- * deviation, b >= 0) or EBM_NOISE_UNIFORM (on [a, b), a < b). Both finite. @since 0.1
+ * What noise is, in starts and restarts.
+ * @param kind EBM_NOISE_NORMAL (the default, with a = 0, b = 1: mean and standard deviation, b >= 0) or
+ *   EBM_NOISE_UNIFORM (on [a, b), a < b). Both finite.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_noise_start(ebm_sampler *sampler, int32_t kind, double a, double b);
 /** What noise is. @param kind,a,b receive it; each may be NULL. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_noise_start(const ebm_sampler *sampler, int32_t *kind, double *a, double *b);
 
 /**
- * The buffer behind EBM_START_PERSISTENT (Du and Mordatch 2019, sec. 3.2). It starts as noise. For every batch of negatives
- * n_chains of its states are drawn without replacement, each is replaced by fresh noise with the restart probability, all
- * are moved, and all go back to their places. Changing the capacity empties it.
+ * The buffer behind EBM_START_PERSISTENT (Du and Mordatch 2019, sec. 3.2). It starts as noise. For every batch of
+ * negatives n_chains of its states are drawn without replacement, each is replaced by fresh noise with the restart
+ * probability, all are moved, and all go back to their places. Changing the capacity empties it.
  * @param capacity n_chains or more; 0, the default, stands for n_chains: the chains themselves.
- * @param restart_probability 0 (the default) to 1. Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW. @since 0.1
+ * @param restart_probability 0 (the default) to 1.
+ * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_buffer(ebm_sampler *sampler, int64_t capacity, double restart_probability);
 /** The buffer's settings. @param capacity,restart_probability receive them; each may be NULL. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_buffer(const ebm_sampler *sampler, int64_t *capacity, double *restart_probability);
 
-/* --- work ------------------------------------------------------------------------------------------------------------ */
+/*
+ * --- work
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
-/** Throws away all states, the buffer's too, and starts every chain from fresh noise. The random stream goes on. @since 0.1 */
+/**
+ * Throws away all states, the buffer's too, and starts every chain from fresh noise. The random stream goes on.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_restart(ebm_sampler *sampler);
-/** Sets the states of the first n chains. @param n 0 to n_chains. @param x n x dim, finite and inside the bounds. Errors: EBM_ERR_ARG. @since 0.1 */
+/**
+ * Sets the states of the first n chains.
+ * @param n 0 to n_chains.
+ * @param x n x dim, finite and inside the bounds.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *x);
-/** Copies the states of the first n chains. @param n 0 to n_chains. @param x receives n x dim floats. Errors: EBM_ERR_ARG. @since 0.1 */
+/**
+ * Copies the states of the first n chains.
+ * @param n 0 to n_chains.
+ * @param x receives n x dim floats.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_get_states(ebm_sampler *sampler, int64_t n, float *x);
 
 /**
- * Moves every chain n_steps times. After a failure or a stop the chains stand where the last whole step left them, and
- * ebm_sampler_get_steps says which it was: the same bits as a run of that many steps. Nothing is allocated after the first
- * step. @param n_steps 0 or more.
- * Errors: EBM_ERR_ARG; EBM_ERR_STATE (settings that do not go together, such as MALA without noise); EBM_ERR_CALLBACK;
- * EBM_ERR_NONFINITE (an energy or gradient was not finite, where the kernel cannot reject it, or a state left the floats);
- * EBM_ERR_STOPPED; EBM_ERR_FORKED. @since 0.1
+ * Moves every chain n_steps times. After a failure or a stop the chains stand where the last whole step left them,
+ * and ebm_sampler_get_steps says which it was: the same bits as a run of that many steps. Nothing is allocated after
+ * the first step.
+ * @param n_steps 0 or more.
+ * Errors: EBM_ERR_ARG; EBM_ERR_STATE (settings that do not go together, such as MALA without noise);
+ * EBM_ERR_CALLBACK; EBM_ERR_NONFINITE (an energy or gradient was not finite, where the kernel cannot reject it, or a
+ * state left the floats); EBM_ERR_STOPPED; EBM_ERR_FORKED.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler, int64_t n_steps);
 /**
- * Runs thin steps and keeps the states, n_draws times. @param n_draws,thin 0 or more, 1 or more.
+ * Runs thin steps and keeps the states, n_draws times.
+ * @param n_draws,thin 0 or more, 1 or more.
  * @param out receives n_draws x n_chains x dim floats; after a failure the draws made before it are there.
- * Errors: as ebm_sampler_run, and EBM_ERR_OVERFLOW. @since 0.1
+ * Errors: as ebm_sampler_run, and EBM_ERR_OVERFLOW.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_draw(ebm_sampler *sampler, int64_t n_draws, int64_t thin, float *out);
 /**
- * Asks the running call to stop: it returns EBM_ERR_STOPPED within one batch of the callback. When none is running, the next
- * one stops at its start. One atomic store: any thread, or a signal handler. @since 0.1
+ * Asks the running call to stop: it returns EBM_ERR_STOPPED within one batch of the callback. When none is running,
+ * the next one stops at its start. One atomic store: any thread, or a signal handler.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_request_stop(ebm_sampler *sampler);
 
-/* --- report ---------------------------------------------------------------------------------------------------------- */
+/*
+ * --- report
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /** Steps made since the sampler was created. @param steps receives them. @since 0.1 */
 EBM_API ebm_status ebm_sampler_get_steps(const ebm_sampler *sampler, int64_t *steps);
-/** Mean E of the chains where they stand, with the parameters as they are now: evaluated at this call. @param energy receives it. Errors: as ebm_model_energy. @since 0.1 */
+/**
+ * Mean E of the chains where they stand, with the parameters as they are now: evaluated at this call.
+ * @param energy receives it.
+ * Errors: as ebm_model_energy.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy);
-/** Root mean square of the elements of dE/dx that the last step saw, before any clip. @param rms receives it; EBM_ERR_STATE before the first step. @since 0.1 */
+/**
+ * Root mean square of the elements of dE/dx that the last step saw, before any clip.
+ * @param rms receives it; EBM_ERR_STATE before the first step.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms);
-/** Share of proposals accepted in the last run, draw or batch of negatives; 1 for Langevin. @param rate receives it; EBM_ERR_STATE before the first step. @since 0.1 */
+/**
+ * Share of proposals accepted in the last run, draw or batch of negatives; 1 for Langevin.
+ * @param rate receives it; EBM_ERR_STATE before the first step.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate);
-/** Proposals rejected for an energy of +infinity since the sampler was created (MALA). @param count receives it. @since 0.1 */
+/**
+ * Proposals rejected for an energy of +infinity since the sampler was created (MALA).
+ * @param count receives it.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_sampler_get_nonfinite_count(const ebm_sampler *sampler, int64_t *count);
 
 #ifdef __cplusplus

@@ -198,9 +198,9 @@ static ebm_status run_by_host(const ebm_context *context, int64_t n_tasks, ebm_t
         return ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback returned %d", answer);
     }
     int64_t done = (int64_t)atomic_load_explicit(&counted.done, memory_order_acquire);
-    return done == n_tasks ? EBM_OK
-                           : ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback made %" PRId64 " calls of %" PRId64, done,
-                                       n_tasks);
+    return done == n_tasks
+               ? EBM_OK
+               : ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback made %" PRId64 " calls of %" PRId64, done, n_tasks);
 }
 
 static void unlock(pthread_mutex_t **lock) {

@@ -168,9 +168,9 @@ static ebm_status find_names(replacement *r, const char *path) {
 }
 
 /*
- * Takes the lock that tells a temporary file at work from a stale one. `own` is set unless another call has the lock, or had
- * it and has put another file at the name since: then the name is that call's business. Where the file system knows no locks,
- * saves of one path must not run side by side.
+ * Takes the lock that tells a temporary file at work from a stale one. `own` is set unless another call has the lock,
+ * or had it and has put another file at the name since: then the name is that call's business. Where the file system
+ * knows no locks, saves of one path must not run side by side.
  */
 static ebm_status lock_temporary(replacement *r, int fd, bool *own) {
     *own = r->calls->lock(fd) == 0 || errno != EWOULDBLOCK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The digest that finds accidents in files (not tampering): XXH64 with seed 0, after "xxHash fast digest algorithm", version
- * 0.1.1, by Yann Collet. Written as 16 lower-case hexadecimal digits, the most significant first, as that page says.
+ * The digest that finds accidents in files (not tampering): XXH64 with seed 0, after "xxHash fast digest algorithm",
+ * version 0.1.1, by Yann Collet. Written as 16 lower-case hexadecimal digits, the most significant first, as that
+ * page says.
  */
 #ifndef EBM_IO_DIGEST_H
 #define EBM_IO_DIGEST_H

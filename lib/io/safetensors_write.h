@@ -25,7 +25,10 @@ ebm_status ebm__safetensors_add(ebm__safetensors_writer *writer, const char *gro
                                 const int64_t *shape);
 /* Ends the header. EBM_ERR_OVERFLOW when it is beyond the limits. */
 ebm_status ebm__safetensors_end(ebm__safetensors_writer *writer);
-/* When the data stand in the file, in the machine's order of bytes: turns that round where needed, and fills in the digest. */
+/*
+ * When the data stand in the file, in the machine's order of bytes: turns that round where needed, and fills in the
+ * digest.
+ */
 void ebm__safetensors_seal(ebm__safetensors_writer *writer);
 
 #endif /* EBM_IO_SAFETENSORS_WRITE_H */

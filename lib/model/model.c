@@ -57,7 +57,8 @@ int64_t ebm_model_dim(const ebm_model *model) {
 ebm_status ebm_model_set_sign(ebm_model *model, int32_t sign) {
     EBM__REQUIRE(model);
     if (sign != EBM_SIGN_ENERGY && sign != EBM_SIGN_LOG_DENSITY) {
-        return ebm__fail(EBM_ERR_ARG, "%s: sign is %d, must be EBM_SIGN_ENERGY or EBM_SIGN_LOG_DENSITY", __func__, sign);
+        return ebm__fail(EBM_ERR_ARG, "%s: sign is %d, must be EBM_SIGN_ENERGY or EBM_SIGN_LOG_DENSITY", __func__,
+                         sign);
     }
     EBM__USE(use, model);
     model->sign = sign;

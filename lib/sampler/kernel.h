@@ -11,9 +11,9 @@ typedef struct ebm__kernel {
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
     /*
-     * One step of chains first .. first + n - 1: reads sampler->x, writes sampler->x_next, fills sampler->reports[chunk]. Other
-     * chains may be moving in other threads. The step is void when a piece of it fails: x then stays, and what else the
-     * kernel keeps of these chains must be made anew by the next `begin`.
+     * One step of chains first .. first + n - 1: reads sampler->x, writes sampler->x_next, fills
+     * sampler->reports[chunk]. Other chains may be moving in other threads. The step is void when a piece of it
+     * fails: x then stays, and what else the kernel keeps of these chains must be made anew by the next `begin`.
      */
     ebm_status (*move)(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n);
 } ebm__kernel;

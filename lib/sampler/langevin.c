@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unadjusted Langevin steps, x <- x - eta dE/dx + sigma z (Roberts and Tweedie 1996, sec. 1.4.1; with sigma = sqrt(2 eta T) the
- * Euler-Maruyama step of the diffusion with density exp(-E/T)); or, with the noise before the gradient, y <- x + sigma z,
- * x <- y - eta dE/dx(y) (Du and Mordatch 2019).
+ * Unadjusted Langevin steps, x <- x - eta dE/dx + sigma z (Roberts and Tweedie 1996, sec. 1.4.1; with sigma = sqrt(2
+ * eta T) the Euler-Maruyama step of the diffusion with density exp(-E/T)); or, with the noise before the gradient, y
+ * <- x + sigma z, x <- y - eta dE/dx(y) (Du and Mordatch 2019).
  */
 #include <float.h>
 #include <inttypes.h>
@@ -29,7 +29,8 @@ static ebm_status name_bad_state(int64_t first, int64_t n, int64_t dim, const fl
 }
 
 /* Energy is asked for although only the gradient moves the chain: an energy that is not finite must not pass unseen. */
-static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy, float *grad) {
+static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
+                            float *grad) {
     const ebm__simd *simd = ebm__simd_used();
     ebm__langevin pass = ebm__sampler_pass(sampler);
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Metropolis-adjusted Langevin algorithm (Besag 1994; Roberts and Tweedie 1996): the proposal y = x - eta g(x) + sigma z, with
- * g the gradient (clipped, if it is), is accepted with probability
+ * The Metropolis-adjusted Langevin algorithm (Besag 1994; Roberts and Tweedie 1996): the proposal y = x - eta g(x) +
+ * sigma z, with g the gradient (clipped, if it is), is accepted with probability
  *     min(1, exp((E(x) - E(y)) / T) q(x | y) / q(y | x)),   q(y | x) = N(y; x - eta g(x), sigma^2 I),
  * so exp(-E/T) holds exactly for any eta and sigma.
  *
- * Bounds keep it exact for the density cut to them. Clamping: a proposal outside has density 0 and is rejected. Reflecting: the
- * energy is continued beyond the bounds by mirroring, E~(y) = E(fold(y)), and the step is an ordinary one under E~; where
- * the mirror has turned a coordinate's direction, so has it the gradient's. E~ and the proposal are unchanged by the mirrorings,
- * so the folded chain is reversible too.
+ * Bounds keep it exact for the density cut to them. Clamping: a proposal outside has density 0 and is rejected.
+ * Reflecting: the energy is continued beyond the bounds by mirroring, E~(y) = E(fold(y)), and the step is an ordinary
+ * one under E~; where the mirror has turned a coordinate's direction, so has it the gradient's. E~ and the proposal
+ * are unchanged by the mirrorings, so the folded chain is reversible too.
  */
 #include <float.h>
 #include <inttypes.h>
@@ -57,7 +57,10 @@ static ebm_status begin(ebm_sampler *sampler) {
                                  sampler->energy, sampler->grad);
 }
 
-/* The mirror image of y in [lo, hi], one of which may be infinite. *direction is -1 when the image runs the other way. */
+/*
+ * The mirror image of y in [lo, hi], one of which may be infinite. *direction is -1 when the image runs the other
+ * way.
+ */
 static float fold(float y, double lo, double hi, double *direction) {
     double value = (double)y;
     *direction = 1;
@@ -143,8 +146,8 @@ static bool accepts(const ebm_sampler *sampler, int64_t chain, int64_t r, const 
     int64_t dim = sampler->dim;
     double sigma = (double)(float)ebm__sampler_noise_std(sampler);
     double log_ratio = (sampler->energy[chain] - p->energy[r]) / s->temperature +
-                       log_proposal_ratio(sampler, sampler->x + chain * dim, sampler->grad + chain * dim, p->y + r * dim,
-                                          p->grad + r * dim) /
+                       log_proposal_ratio(sampler, sampler->x + chain * dim, sampler->grad + chain * dim,
+                                          p->y + r * dim, p->grad + r * dim) /
                            (2 * sigma * sigma);
     /* The uniform is the middle of its cell of width 2^-24: it is never 0. */
     return log_ratio >= 0 || (double)p->uniform[r] + 0x1p-25 < exp(log_ratio);

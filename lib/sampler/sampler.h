@@ -97,14 +97,15 @@ ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller);
 ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *caller);
 
 /*
- * run.c: moves all chains, which have started. After every `thin` steps the states are appended to `out`, unless that is NULL. On
- * failure the chains stand where the last whole step left them.
+ * run.c: moves all chains, which have started. After every `thin` steps the states are appended to `out`, unless that
+ * is NULL. On failure the chains stand where the last whole step left them.
  */
 ebm_status ebm__sampler_advance(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller);
 
 /*
- * starts.c: a batch of negatives for a trainer: begin puts the chains at their starts (data: n rows, for EBM_START_DATA), then
- * ebm__sampler_advance moves them; then either finish keeps them, or undo puts all back as it was before begin.
+ * starts.c: a batch of negatives for a trainer: begin puts the chains at their starts (data: n rows, for
+ * EBM_START_DATA), then ebm__sampler_advance moves them; then either finish keeps them, or undo puts all back as it
+ * was before begin.
  */
 ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const float *data, const char *caller);
 void ebm__sampler_finish_negatives(ebm_sampler *sampler);

@@ -9,7 +9,9 @@
 #include "model/model.h"
 #include "sampler/sampler.h"
 
-/* Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence. */
+/*
+ * Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence.
+ */
 static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, float sigma, int64_t first, int64_t n,
                   float *x) {
     ebm__langevin pass = ebm__sampler_pass(sampler);
@@ -80,7 +82,10 @@ ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller) {
     return ebm__sampler_start_from_noise(sampler, caller);
 }
 
-/* n_chains different rows of the buffer, each set equally likely: the first swaps of Fisher and Yates (Knuth 1997, 3.4.2 P). */
+/*
+ * n_chains different rows of the buffer, each set equally likely: the first swaps of Fisher and Yates (Knuth 1997,
+ * 3.4.2 P).
+ */
 static void pick_rows(ebm_sampler *sampler) {
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_PICK};
     int64_t capacity = sampler->settings.capacity;

@@ -40,7 +40,8 @@ ebm_status ebm_trainer_set_average(ebm_trainer *trainer, double decay) {
     EBM__USE(use, trainer);
     if (decay == 0) {
         if (trainer->swapped) {
-            return ebm__fail(EBM_ERR_STATE, "%s: decay is 0, but the model has the averaged parameters; exchange them first",
+            return ebm__fail(EBM_ERR_STATE,
+                             "%s: decay is 0, but the model has the averaged parameters; exchange them first",
                              __func__);
         }
         ebm__free(trainer->handle.context, trainer->average);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every public function called from inside each callback. A handle at work answers EBM_ERR_BUSY, what only reads a constant works,
- * nothing crashes or hangs, and the result is that of an undisturbed run. Destroying handles inside a callback is safe.
+ * Every public function called from inside each callback. A handle at work answers EBM_ERR_BUSY, what only reads a
+ * constant works, nothing crashes or hangs, and the result is that of an undisturbed run. Destroying handles inside a
+ * callback is safe.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -357,7 +358,8 @@ static void test_in_parallel_for(void **state) {
     teardown(&f);
 }
 
-/* --- destroying handles inside a callback ----------------------------------------------------------------------------- */
+/* --- destroying handles inside a callback
+ * ----------------------------------------------------------------------------- */
 
 static void destroy_all(void *data) {
     fixture *f = data;

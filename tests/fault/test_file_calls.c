@@ -4,7 +4,22 @@
 
 #include "core/file.h"
 
-enum { REAL_PATH, STATUS_OF_NAME, STATUS, OPEN, DUPLICATE, LOCK, CHANGE_MODE, READ, WRITE, SYNC, CLOSE, RENAME, UNLINK, KINDS };
+enum {
+    REAL_PATH,
+    STATUS_OF_NAME,
+    STATUS,
+    OPEN,
+    DUPLICATE,
+    LOCK,
+    CHANGE_MODE,
+    READ,
+    WRITE,
+    SYNC,
+    CLOSE,
+    RENAME,
+    UNLINK,
+    KINDS
+};
 static const char *const kind_names[KINDS] = {"realpath", "lstat", "fstat", "open",  "dup",    "flock", "fchmod",
                                               "read",     "write", "fsync", "close", "rename", "unlink"};
 
@@ -262,11 +277,39 @@ static void test_every_call_of_load(void **state) {
     assert_int_equal(io_empty_folder(), 1);
 }
 
+/* Another saver takes the temporary file for a stale one between its creation and its lock, and puts its own there. */
+static int lock_too_late(int fd) {
+    assert_int_equal(unlink(io_path("a.tmp")), 0);
+    io_write(io_path("a.tmp"), "theirs", 6);
+    return ebm__file_system.lock(fd);
+}
+
+static void test_lost_race(void **state) {
+    (void)state;
+    uint8_t bytes[8];
+    ebm__file_calls racing = ebm__file_system;
+    racing.lock = lock_too_late;
+    prepare(0);
+    io_set_all(model, 2.0F);
+    ebm__file_use(&racing);
+    assert_status(ebm_model_save(model, io_path("a")), EBM_ERR_IO);
+    ebm__file_use(NULL);
+    assert_message("another call is saving");
+    FILE *file = fopen(io_path("a.tmp"), "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(bytes, 1, sizeof bytes, file), 6);
+    fclose(file);
+    assert_ok(ebm_model_load(model, io_path("a")));
+    io_assert_all(model, 1.0F);
+    assert_int_equal(io_empty_folder(), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_call_of_save),
         cmocka_unit_test(test_answers_of_save),
         cmocka_unit_test(test_every_call_of_load),
+        cmocka_unit_test(test_lost_race),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

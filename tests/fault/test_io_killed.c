@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that are killed while they save, and a disk that is full. With arguments this program is itself what test_io_faults.sh
- * makes calls fail in: `save <path> <value>` saves a model full of value and exits with minus the status; `check <path>` exits with
- * the value of the model at path, or 99 when it cannot be loaded or does not have the same value everywhere; `open <path>` loads
- * it and exits with minus the status.
+ * Processes that are killed while they save, and a disk that is full. With arguments this program is itself what
+ * test_io_faults.sh makes calls fail in: `save <path> <value>` saves a model full of value and exits with minus the
+ * status; `check <path>` exits with the value of the model at path, or 99 when it cannot be loaded or does not have the
+ * same value everywhere; `open <path>` loads it and exits with minus the status.
  */
 #include "io_support.h"
 
@@ -125,7 +125,8 @@ static void test_size_limit(void **state) {
     assert_int_equal(io_empty_folder(), 1);
 }
 
-/* Several processes save to one path at once: each save succeeds or is refused, and the file is whole at every moment. */
+/* Several processes save to one path at once: each save succeeds or is refused, and the file is whole at every moment.
+ */
 static void test_side_by_side(void **state) {
     (void)state;
     enum { SAVERS = 3, SAVES = 60 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For every public function that can allocate: its n-th allocation fails, n = 1, 2, ... until it succeeds, once and from then on.
- * It says EBM_ERR_NOMEM, nothing has changed, nothing leaks, and the same call with memory then gives the same bits as if there had
- * always been some. And: nothing is allocated after the first step.
+ * For every public function that can allocate: its n-th allocation fails, n = 1, 2, ... until it succeeds, once and
+ * from then on. It says EBM_ERR_NOMEM, nothing has changed, nothing leaks, and the same call with memory then gives the
+ * same bits as if there had always been some. And: nothing is allocated after the first step.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -93,7 +93,8 @@ static void teardown(fixture *f) {
     assert_int_equal(atomic_load(&f->memory.live), 0);
 }
 
-/* --- the calls -------------------------------------------------------------------------------------------------------- */
+/* --- the calls
+ * -------------------------------------------------------------------------------------------------------- */
 
 static ebm_status set_threads(fixture *f) {
     return ebm_context_set_threads(f->context, 3);
@@ -249,7 +250,8 @@ static const scene SCENES[] = {
 };
 enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };
 
-/* --- what can be seen of a fixture ------------------------------------------------------------------------------------ */
+/* --- what can be seen of a fixture
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct picture {
     int64_t n_params;
@@ -355,7 +357,8 @@ static void test_context(void **state) {
     assert_status(ebm_context_create_with_allocator(NULL, failing_free, &memory, &context), EBM_ERR_ARG);
 }
 
-/* --- nothing is allocated after the first step ------------------------------------------------------------------------ */
+/* --- nothing is allocated after the first step
+ * ------------------------------------------------------------------------ */
 
 static void assert_no_more(fixture *f, ebm_status (*call)(fixture *f), const char *name, int flags) {
     assert_ok(call(f));
@@ -373,8 +376,8 @@ static void test_none_after_the_first(void **state) {
     (void)state;
     for (int c = 0; c < 4 * 8; c++) {
         static fixture f;
-        int flags = starts[c / 8] | (c % 2 != 0 ? MALA : 0) | (c / 2 % 2 != 0 ? MLP : 0) | (c / 4 % 2 != 0 ? THREADS : 0) |
-                    EXTRAS | (c % 3 == 0 ? SGD : 0);
+        int flags = starts[c / 8] | (c % 2 != 0 ? MALA : 0) | (c / 2 % 2 != 0 ? MLP : 0) |
+                    (c / 4 % 2 != 0 ? THREADS : 0) | EXTRAS | (c % 3 == 0 ? SGD : 0);
         setup(&f, flags);
         assert_no_more(&f, step, "step", flags);
         assert_no_more(&f, gradient, "gradient", flags);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every setter: the edges of its range and what is beyond, NaN too; a refusal names function, argument and value, and leaves what was. */
+/* Every setter: the edges of its range and what is beyond, NaN too; a refusal names function, argument and value, and
+ * leaves what was. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static void assert_refusal(ebm_status status, const char *function, const char *
     assert_message(text);
 }
 
-/* --- settings that are one number ------------------------------------------------------------------------------------- */
+/* --- settings that are one number
+ * ------------------------------------------------------------------------------------- */
 
 enum { MOST_VALUES = 10 };
 
@@ -182,10 +184,12 @@ static void test_integers(void **state) {
     }
 }
 
-/* --- settings of several numbers -------------------------------------------------------------------------------------- */
+/* --- settings of several numbers
+ * -------------------------------------------------------------------------------------- */
 
 static void test_bounds(void **state) {
-    static const double bad[][2] = {{1, 1}, {2, 1}, {NOT, 1}, {0, NOT}, {INF, INF}, {-INF, -INF}, {1, 1 + 1e-12}, {1e300, INF}};
+    static const double bad[][2] = {{1, 1},     {2, 1},       {NOT, 1},       {0, NOT},
+                                    {INF, INF}, {-INF, -INF}, {1, 1 + 1e-12}, {1e300, INF}};
     double lo;
     double hi;
     int32_t rule;
@@ -197,8 +201,8 @@ static void test_bounds(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char value[64];
         snprintf(value, sizeof value, "%g and hi is %g", bad[i][0], bad[i][1]);
-        assert_refusal(ebm_sampler_set_bounds(sampler, bad[i][0], bad[i][1], EBM_BOUNDS_CLAMP), "ebm_sampler_set_bounds",
-                       "lo", value);
+        assert_refusal(ebm_sampler_set_bounds(sampler, bad[i][0], bad[i][1], EBM_BOUNDS_CLAMP),
+                       "ebm_sampler_set_bounds", "lo", value);
     }
     assert_refusal(ebm_sampler_set_bounds(sampler, -1, 1, 2), "ebm_sampler_set_bounds", "rule", "2");
     assert_refusal(ebm_sampler_set_bounds(sampler, -1, 1, -1), "ebm_sampler_set_bounds", "rule", "-1");
@@ -223,7 +227,8 @@ static void test_mask(void **state) {
     assert_true(mask[0] == 1 && mask[1] == 1 && mask[2] == 1);
     assert_ok(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 1, 0}));
     assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 1, 2}), "ebm_sampler_set_mask", "free[2]", "2");
-    assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 0, 0}), "ebm_sampler_set_mask", "free", "0 everywhere");
+    assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 0, 0}), "ebm_sampler_set_mask", "free",
+                   "0 everywhere");
     assert_ok(ebm_sampler_get_mask(sampler, mask));
     assert_true(mask[0] == 0 && mask[1] == 1 && mask[2] == 0);
     assert_ok(ebm_sampler_set_mask(sampler, NULL));
@@ -235,9 +240,9 @@ static void test_noise_start(void **state) {
     static const struct {
         int32_t kind;
         double a, b;
-    } bad[] = {{EBM_NOISE_NORMAL, 0, -1},  {EBM_NOISE_NORMAL, NOT, 1},   {EBM_NOISE_NORMAL, 0, INF}, {EBM_NOISE_NORMAL, 0, 1e38},
-               {EBM_NOISE_UNIFORM, 1, 1},  {EBM_NOISE_UNIFORM, 2, 1},    {EBM_NOISE_UNIFORM, 0, NOT},
-               {EBM_NOISE_UNIFORM, -INF, 0}};
+    } bad[] = {{EBM_NOISE_NORMAL, 0, -1},   {EBM_NOISE_NORMAL, NOT, 1},  {EBM_NOISE_NORMAL, 0, INF},
+               {EBM_NOISE_NORMAL, 0, 1e38}, {EBM_NOISE_UNIFORM, 1, 1},   {EBM_NOISE_UNIFORM, 2, 1},
+               {EBM_NOISE_UNIFORM, 0, NOT}, {EBM_NOISE_UNIFORM, -INF, 0}};
     int32_t kind;
     double a;
     double b;
@@ -249,8 +254,8 @@ static void test_noise_start(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char value[64];
         snprintf(value, sizeof value, "%g and b is %g", bad[i].a, bad[i].b);
-        assert_refusal(ebm_sampler_set_noise_start(sampler, bad[i].kind, bad[i].a, bad[i].b), "ebm_sampler_set_noise_start",
-                       "a", value);
+        assert_refusal(ebm_sampler_set_noise_start(sampler, bad[i].kind, bad[i].a, bad[i].b),
+                       "ebm_sampler_set_noise_start", "a", value);
     }
     assert_refusal(ebm_sampler_set_noise_start(sampler, 2, 0, 1), "ebm_sampler_set_noise_start", "kind", "2");
     assert_ok(ebm_sampler_get_noise_start(sampler, &kind, &a, &b));
@@ -292,9 +297,12 @@ static void test_learning_rate_decay(void **state) {
     assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1, INT64_MAX));
     assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, 4, 1, 1), function, "decay", "4");
     assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, -1, 1, 1), function, "decay", "-1");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1.1, 1), function, "final_ratio", "1.1");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, NOT, 1), function, "final_ratio", "nan");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_EXPONENTIAL, 0, 1), function, "final_ratio", "0");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1.1, 1), function, "final_ratio",
+                   "1.1");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, NOT, 1), function, "final_ratio",
+                   "nan");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_EXPONENTIAL, 0, 1), function, "final_ratio",
+                   "0");
     assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0, 0), function, "n_steps", "0");
     assert_ok(ebm_trainer_get_learning_rate_decay(trainer, &decay, &ratio, &steps));
     assert_true(decay == EBM_DECAY_LINEAR && ratio == 1 && steps == INT64_MAX);

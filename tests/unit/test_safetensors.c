@@ -172,8 +172,10 @@ static void test_hostile_headers(void **state) {
         {LAST("{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[28,40]}"), EBM_ERR_CORRUPT, "44 bytes of data"},
         {LAST("{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[28,48]}"), EBM_ERR_CORRUPT, "44 bytes of data"},
         {LAST("{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[28,44]}"), EBM_ERR_MISMATCH, "rank 1"},
-        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[28,28]}}", EBM_ERR_MISMATCH, "'more'"},
-        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[26,26]}}", EBM_ERR_FORMAT, "overlap"},
+        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[28,28]}}", EBM_ERR_MISMATCH,
+         "'more'"},
+        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[26,26]}}", EBM_ERR_FORMAT,
+         "overlap"},
         {"{" TWO "\"x\x1b[2J\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[28,44]}}", EBM_ERR_FORMAT, "byte"},
         {"{" TWO "\"x\xc3\xa9\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[28,44]}}", EBM_ERR_MISMATCH, "odd"},
         {"{}", EBM_ERR_CORRUPT, "44 bytes of data"},
@@ -224,7 +226,8 @@ static uint8_t *repeat(const char *start, const char *piece, int64_t *n) {
     return file;
 }
 
-/* The largest headers full of whatever costs a parser most: refused at once, with no memory beyond a few times their size. */
+/* The largest headers full of whatever costs a parser most: refused at once, with no memory beyond a few times their
+ * size. */
 static void test_costly_headers(void **state) {
     (void)state;
     static const char *const cases[][2] = {
@@ -244,7 +247,8 @@ static void test_costly_headers(void **state) {
         free(file);
     }
     getrusage(RUSAGE_SELF, &after);
-    print_message("%.2f s, %ld MiB\n", (double)(clock() - start) / CLOCKS_PER_SEC, (after.ru_maxrss - before.ru_maxrss) >> 10);
+    print_message("%.2f s, %ld MiB\n", (double)(clock() - start) / CLOCKS_PER_SEC,
+                  (after.ru_maxrss - before.ru_maxrss) >> 10);
 #ifndef __SANITIZE_ADDRESS__ /* whose own memory would be counted */
     assert_true(after.ru_maxrss - before.ru_maxrss < 512L << 10);
 #endif
