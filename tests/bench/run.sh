@@ -21,7 +21,8 @@ rounds=5
 
 python=python3
 [ -x /usr/bin/python3 ] && python=/usr/bin/python3
-peers=$("$python" -c 'import numpy, torch; print("numpy", numpy.__version__ + ", torch", torch.__version__)' 2> /dev/null || true)
+versions='import numpy, torch; print("numpy", numpy.__version__ + ", torch", torch.__version__)'
+peers=$("$python" -c "$versions" 2> /dev/null || true)
 [ -z "$peers" ] && echo "numpy or torch is not installed: they are left out" >&2
 
 # peer <threads> <script> <arguments>. A waiting thread of OpenMP that spins takes the processor from those of the BLAS.
@@ -29,7 +30,7 @@ peer() {
     threads=$1
     shift
     [ -z "$peers" ] ||
-        OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads OMP_WAIT_POLICY=passive "$python" "$here/$1" $2 $quick
+        OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads OMP_WAIT_POLICY=passive "$python" "$python_script" "$@" $quick
 }
 
 lines=$(mktemp)
@@ -40,7 +41,7 @@ round=0
 while [ $round -lt $rounds ]; do
     "$programs/bench_normals" $quick
     "$programs/bench_langevin" $quick
-    peer 1 bench_langevin_peers.py ""
+    peer 1 bench_langevin_peers.py
     for threads in 1 2; do
         "$programs/bench_training" $threads $quick
         peer $threads bench_training_peers.py $threads

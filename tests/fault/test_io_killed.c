@@ -56,7 +56,7 @@ static int count_names(void) {
     return n;
 }
 
-/* A child saves without end, and is killed `wait` microseconds after the beginning of a save. */
+/* A child saves without end, and is killed `wait` microseconds after the beginning of its second save. */
 static void kill_one(ebm_model *model, useconds_t wait) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -70,6 +70,7 @@ static void kill_one(ebm_model *model, useconds_t wait) {
         }
     }
     char byte;
+    assert_int_equal(read(ends[0], &byte, 1), 1);
     assert_int_equal(read(ends[0], &byte, 1), 1);
     usleep(wait);
     assert_int_equal(kill(child, SIGKILL), 0);

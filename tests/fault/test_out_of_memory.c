@@ -42,7 +42,8 @@ enum {
     FROM_NOISE = 32,
     EXTRAS = 64, /* average, penalty, data noise */
     SGD = 128,
-    OPEN = 256 /* the model has no tensors yet and no sampler */
+    OPEN = 256, /* the model has no tensors yet and no sampler */
+    WARM = 512  /* smaller calls have been made: memory has to grow */
 };
 
 static void setup_sampler_and_trainer(fixture *f, int flags) {
@@ -80,6 +81,12 @@ static void setup(fixture *f, int flags) {
         f->model = test_model_create(f->context, DIM, 1, &f->host);
     }
     setup_sampler_and_trainer(f, flags);
+    if ((flags & WARM) != 0) {
+        assert_ok(ebm_model_param_grad(f->model, 150, f->data, f->data, NULL, ebm_model_param_count(f->model), f->out));
+        assert_ok(ebm_trainer_set_batch_size(f->trainer, 2));
+        assert_ok(ebm_trainer_fit(f->trainer, 3, f->data, 1));
+        assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
+    }
 }
 
 static void teardown(fixture *f) {
@@ -244,6 +251,10 @@ static const scene SCENES[] = {
     {"step, SGD, from data", step, SGD | FROM_DATA | EXTRAS, false},
     {"step, MALA, from noise", step, MALA | FROM_NOISE, false},
     {"step, MALA, MLP, buffer, threads, extras", step, MALA | MLP | BUFFER | THREADS | EXTRAS, false},
+    {"param_grad that grows", param_grad, WARM, false},
+    {"param_grad that grows, MLP", param_grad, WARM | MLP, false},
+    {"step that grows", step, WARM | EXTRAS, false},
+    {"fit that grows", fit, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
     {"gradient, MALA, MLP", gradient, MALA | MLP | FROM_DATA, false},
