@@ -31,7 +31,8 @@ typedef struct ebm_model ebm_model;
  * @param energy n doubles, or NULL when not wanted.
  * @param grad_x n x dim, dE/dx, or NULL when not wanted.
  * @param user_data what ebm_model_create was given.
- * @return EBM_CB_OK or EBM_CB_STOP; every other value is a failure (EBM_ERR_CALLBACK).
+ * @return EBM_CB_OK or EBM_CB_STOP; EBM_ERR_NOMEM when memory ran out; every other value is a failure
+ *   (EBM_ERR_CALLBACK).
  *
  * Wanted outputs are overwritten, and must be written in full: they come filled with NaN, and what is left is found.
  * An energy of +infinity says that x is impossible (its gradient is then ignored). No other energy or gradient may be
@@ -165,7 +166,8 @@ EBM_API ebm_status ebm_model_set_sign(ebm_model *model, int32_t sign);
 EBM_API ebm_status ebm_model_get_sign(const ebm_model *model, int32_t *sign);
 
 /**
- * Whether the callbacks may be called from several threads at once.
+ * Whether the callbacks may be called from several threads at once. With more than one thread they must not throw C++
+ * exceptions: outside the calling thread those end the process.
  * @param concurrent 0 (the default): one call at a time, each with all rows. 1: rows come in chunks whose size
  *   depends on dim and n alone, on as many threads as the context has.
  * Errors: EBM_ERR_ARG.

@@ -53,7 +53,8 @@ EBM_API const char *ebm_status_string(int32_t status);
 /**
  * What went wrong in this thread's last failed call: the function, the argument and its value.
  * @return this thread's own buffer, at most 511 characters; "" before the first failure; valid until the next failure
- *   in this thread. A call that succeeds leaves it as it was. Never fails; any thread.
+ *   in this thread. A call that succeeds leaves it as it was, save
+ *   ebm_model_check_gradients, which reports there. Never fails; any thread.
  * @since 0.1
  */
 EBM_API const char *ebm_last_error(void);

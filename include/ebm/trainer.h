@@ -146,7 +146,8 @@ EBM_API ebm_status ebm_trainer_set_gap_limit(ebm_trainer *trainer, double limit)
 /** The limit of the gap. @param limit receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_gap_limit(const ebm_trainer *trainer, double *limit);
 /**
- * A function to call after every so many steps, of ebm_trainer_step and ebm_trainer_fit alike.
+ * A function to call after every so many steps, of ebm_trainer_step and ebm_trainer_fit alike. The step before it
+ * counts, also when it answers EBM_CB_STOP and the call returns EBM_ERR_STOPPED.
  * @param fn NULL is none.
  * @param user_data handed to fn, not owned.
  * @param every 1 or more.

@@ -49,10 +49,10 @@ static void commit_step(ebm_sampler *sampler, int64_t n_chunks, int64_t *accepte
     for (int64_t c = 0; c < n_chunks; c++) {
         grad_square += sampler->reports[c].grad_square;
         *accepted += sampler->reports[c].accepted;
-        sampler->impossible += sampler->reports[c].impossible;
+        sampler->report.impossible += sampler->reports[c].impossible;
     }
-    sampler->grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
-    sampler->has_stepped = true;
+    sampler->report.grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
+    sampler->report.has_stepped = true;
     float *moved = sampler->x_next;
     sampler->x_next = sampler->x;
     sampler->x = moved;
@@ -79,7 +79,7 @@ static ebm_status step_all(ebm_sampler *sampler, int64_t n_steps, int64_t thin, 
         }
     }
     if (done > 0) {
-        sampler->acceptance = (double)accepted / ((double)done * (double)sampler->n_chains);
+        sampler->report.acceptance = (double)accepted / ((double)done * (double)sampler->n_chains);
     }
     return status == EBM_OK
                ? EBM_OK

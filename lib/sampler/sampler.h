@@ -37,6 +37,20 @@ typedef struct ebm__chunk_report {
     int64_t impossible; /* proposals with an energy of +infinity */
 } ebm__chunk_report;
 
+/* What the last run, draw or batch of negatives told. */
+typedef struct ebm__sampler_report {
+    bool has_stepped;
+    double grad_rms; /* of the last step */
+    double acceptance;
+    int64_t impossible; /* since creation */
+} ebm__sampler_report;
+
+/*
+ * The noise of the very first start has a number of its own: that a getter was the first to need states changes nothing that
+ * comes later.
+ */
+enum { EBM__FIRST_EPISODE = 0 };
+
 struct ebm_sampler {
     ebm__handle handle;
     ebm_model *model; /* kept */
@@ -67,13 +81,9 @@ struct ebm_sampler {
     float *saved_x;
     uint64_t saved_step, saved_episode;
     bool saved_started;
-    int64_t saved_impossible;
+    ebm__sampler_report saved_report;
 
-    /* Of the last run. */
-    bool has_stepped;
-    double grad_rms;
-    double acceptance;
-    int64_t impossible; /* since creation */
+    ebm__sampler_report report;
 
     atomic_bool stop;
     const atomic_bool *outer_stop; /* the trainer's, while it is at work */
@@ -93,8 +103,6 @@ bool ebm__sampler_stop_requested(const ebm_sampler *sampler);
 
 /* starts.c: first states, by the start rule, when there are none. */
 ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller);
-/* starts.c: fresh noise for all chains, whatever the rule. */
-ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *caller);
 
 /*
  * run.c: moves all chains, which have started. After every `thin` steps the states are appended to `out`, unless that

@@ -20,10 +20,10 @@ static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, flo
     ebm__simd_used()->langevin(&pass, sequence, first, n, x, NULL, x, &unused);
 }
 
-/* Fresh noise for n floats: numbers first, first + 1, ... of this episode. */
-static void fill_noise(const ebm_sampler *sampler, int64_t first, int64_t n, float *x) {
+/* Fresh noise for n floats: numbers first, first + 1, ... of an episode. */
+static void fill_noise(const ebm_sampler *sampler, uint64_t episode, int64_t first, int64_t n, float *x) {
     const ebm__sampler_settings *s = &sampler->settings;
-    ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_START};
+    ebm__sequence sequence = {.seed = sampler->seed, .step = episode, .stream = EBM__STREAM_START};
     if (s->noise_kind == EBM_NOISE_UNIFORM) {
         ebm__simd_used()->uniforms(&sequence, first, n, x);
         for (int64_t i = 0; i < n; i++) {
@@ -53,19 +53,19 @@ static ebm_status allocate_buffer(ebm_sampler *sampler, const char *caller) {
 }
 
 /* The noise of an episode belongs first to the chains, then to the buffer. */
-static ebm_status start_buffer(ebm_sampler *sampler, const char *caller) {
+static ebm_status start_buffer(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     EBM__TRY(allocate_buffer(sampler, caller));
-    fill_noise(sampler, sampler->n_chains * sampler->dim, sampler->settings.capacity * sampler->dim, sampler->buffer);
+    fill_noise(sampler, episode, sampler->n_chains * sampler->dim, sampler->settings.capacity * sampler->dim,
+               sampler->buffer);
     sampler->buffer_started = true;
     return EBM_OK;
 }
 
-ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *caller) {
+static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     if (needs_buffer(sampler)) {
-        EBM__TRY(start_buffer(sampler, caller));
+        EBM__TRY(start_buffer(sampler, episode, caller));
     }
-    fill_noise(sampler, 0, sampler->n_chains * sampler->dim, sampler->x);
-    sampler->episode++;
+    fill_noise(sampler, episode, 0, sampler->n_chains * sampler->dim, sampler->x);
     sampler->started = true;
     return EBM_OK;
 }
@@ -79,7 +79,7 @@ ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller) {
                          "%s: the chains start from data, and none was given: call ebm_sampler_set_states, or train",
                          caller);
     }
-    return ebm__sampler_start_from_noise(sampler, caller);
+    return start_from_noise(sampler, EBM__FIRST_EPISODE, caller);
 }
 
 /*
@@ -109,7 +109,7 @@ static void restart_some(ebm_sampler *sampler) {
     }
     for (int64_t c = 0; c < sampler->n_chains; c++) {
         if (ebm__random_uniform(&sequence, c) < sampler->settings.restart_probability) {
-            fill_noise(sampler, c * sampler->dim, sampler->dim, sampler->x + c * sampler->dim);
+            fill_noise(sampler, sampler->episode, c * sampler->dim, sampler->dim, sampler->x + c * sampler->dim);
         }
     }
 }
@@ -128,7 +128,7 @@ static ebm_status go_on(ebm_sampler *sampler, const char *caller) {
     EBM__TRY(ebm__sampler_start(sampler, caller));
     if (needs_buffer(sampler)) {
         if (!sampler->buffer_started) {
-            EBM__TRY(start_buffer(sampler, caller));
+            EBM__TRY(start_buffer(sampler, sampler->episode, caller));
         }
         pick_rows(sampler);
     }
@@ -145,14 +145,14 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
     sampler->saved_step = sampler->step;
     sampler->saved_episode = sampler->episode;
     sampler->saved_started = sampler->started;
-    sampler->saved_impossible = sampler->impossible;
+    sampler->saved_report = sampler->report;
     return EBM_OK;
 }
 
 static ebm_status put_at_starts(ebm_sampler *sampler, int64_t n, const float *data, const char *caller) {
     switch (sampler->settings.start) {
         case EBM_START_NOISE:
-            fill_noise(sampler, 0, sampler->n_chains * sampler->dim, sampler->x);
+            fill_noise(sampler, sampler->episode, 0, sampler->n_chains * sampler->dim, sampler->x);
             return EBM_OK;
         case EBM_START_DATA:
             copy_data(sampler, n, data);
@@ -189,13 +189,15 @@ void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
     sampler->step = sampler->saved_step;
     sampler->episode = sampler->saved_episode;
     sampler->started = sampler->saved_started;
-    sampler->impossible = sampler->saved_impossible;
+    sampler->report = sampler->saved_report;
 }
 
 ebm_status ebm_sampler_restart(ebm_sampler *sampler) {
     EBM__REQUIRE(sampler);
     EBM__USE(use, sampler);
-    return ebm__sampler_start_from_noise(sampler, __func__);
+    EBM__TRY(start_from_noise(sampler, sampler->episode, __func__));
+    sampler->episode++;
+    return EBM_OK;
 }
 
 static ebm_status check_chain_count(const ebm_sampler *sampler, const char *caller, int64_t n) {
@@ -222,7 +224,7 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
                          outside % sampler->dim, sampler->settings.lo, sampler->settings.hi);
     }
     if (!sampler->started) { /* the chains that are not set stand at noise */
-        EBM__TRY(ebm__sampler_start_from_noise(sampler, __func__));
+        EBM__TRY(start_from_noise(sampler, EBM__FIRST_EPISODE, __func__));
     }
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
     return EBM_OK;

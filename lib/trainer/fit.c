@@ -34,21 +34,29 @@ static void gather(int64_t dim, int64_t n, const int64_t *order, const float *x,
     }
 }
 
-static ebm_status fit_epoch(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
-    int64_t dim = trainer->model->dim;
-    int64_t size = trainer->settings.batch_size;
-    shuffle(trainer, n, trainer->order);
-    for (int64_t first = 0; first < n; first += size) {
-        int64_t rows = n - first < size ? n - first : size;
-        gather(dim, rows, trainer->order + first, x, trainer->batch);
-        EBM__TRY(ebm__trainer_step(trainer, rows, trainer->batch, caller));
-    }
+static void finish_epoch(ebm_trainer *trainer) {
     trainer->epochs++;
     ebm__log(trainer->handle.context, EBM_LOG_INFO,
              "epoch %" PRId64 ", step %" PRId64
              ": E of data %.6g, of negatives %.6g, gradient norm %.6g, learning rate %.3g",
              trainer->epochs, trainer->steps, trainer->report.energy_data, trainer->report.energy_model,
              trainer->report.grad_norm, ebm__trainer_learning_rate(trainer));
+}
+
+static ebm_status fit_epoch(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
+    int64_t dim = trainer->model->dim;
+    int64_t size = trainer->settings.batch_size;
+    shuffle(trainer, n, trainer->order);
+    for (int64_t first = 0; first < n; first += size) {
+        int64_t rows = n - first < size ? n - first : size;
+        int64_t steps = trainer->steps;
+        gather(dim, rows, trainer->order + first, x, trainer->batch);
+        ebm_status status = ebm__trainer_step(trainer, rows, trainer->batch, caller);
+        if (trainer->steps > steps && first + rows == n) { /* also when the progress function then asked to stop */
+            finish_epoch(trainer);
+        }
+        EBM__TRY(status);
+    }
     return EBM_OK;
 }
 

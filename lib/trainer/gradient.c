@@ -103,7 +103,7 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     report->energy_data = mean(n, trainer->energy);
     report->energy_model = mean(m, trainer->energy + n);
     report->grad_norm = euclidean_norm(model->n_params, trainer->grad);
-    report->acceptance = sampler->acceptance;
+    report->acceptance = sampler->report.acceptance;
     EBM__TRY(ebm__trainer_check_stop(trainer));
     return ebm__trainer_check_gap(trainer, report->energy_data, report->energy_model);
 }

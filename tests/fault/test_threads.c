@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two of the host's threads at once: on one handle, one of them is told EBM_ERR_BUSY; on two handles of one context, both get the
- * bits that each gets alone; and a context's threads may be changed while its handles are at work.
+ * Two threads of the host at once: on one handle, one of them is told EBM_ERR_BUSY; on two handles of one context, both
+ * get the bits that each gets alone; and a context's threads may be changed while its handles are at work.
  */
 #include <stdarg.h>
 #include <stdbool.h>
