@@ -25,7 +25,7 @@ typedef int32_t ebm_status;
     X(EBM_ERR_STATE, -3, "the call does not fit the state of the handle")                                         \
     X(EBM_ERR_BUSY, -4, "the handle is at work in another call")                                                  \
     X(EBM_ERR_CALLBACK, -5, "a callback of the host failed")                                                      \
-    X(EBM_ERR_NONFINITE, -6, "an energy or a gradient is not a finite number")                                    \
+    X(EBM_ERR_NONFINITE, -6, "an energy, a gradient or a parameter is not finite")                                    \
     X(EBM_ERR_DIVERGED, -7, "training has diverged")                                                              \
     X(EBM_ERR_STOPPED, -8, "stopped on request")                                                                  \
     X(EBM_ERR_OVERFLOW, -9, "a size does not fit its type")                                                       \

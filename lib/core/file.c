@@ -22,8 +22,8 @@
 enum {
     NAME_SIZE = PATH_MAX + sizeof SUFFIX,
     PERMISSIONS = 0777,
-    NEW_FILE = 0666,              /* less the umask */
-    MOST_AT_ONCE = 1 << 30        /* some systems refuse more in one call */
+    NEW_FILE = 0666,       /* less the umask */
+    MOST_AT_ONCE = 1 << 30 /* some systems refuse more in one call */
 };
 
 static int system_open(const char *path, int flags, mode_t mode) {

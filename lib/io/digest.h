@@ -13,8 +13,8 @@ enum { EBM__DIGEST_DIGITS = 16, EBM__DIGEST_STRIPE = 32 };
 
 typedef struct ebm__digest {
     uint64_t lanes[4];
-    uint64_t length;                   /* bytes so far */
-    uint8_t held[EBM__DIGEST_STRIPE];  /* the length % EBM__DIGEST_STRIPE last bytes: they wait for a whole stripe */
+    uint64_t length;                  /* bytes so far */
+    uint8_t held[EBM__DIGEST_STRIPE]; /* the length % EBM__DIGEST_STRIPE last bytes: they wait for a whole stripe */
 } ebm__digest;
 
 void ebm__digest_begin(ebm__digest *digest);

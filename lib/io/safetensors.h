@@ -19,8 +19,8 @@
 
 enum {
     EBM__SAFETENSORS_LENGTH_BYTES = 8,
-    EBM__SAFETENSORS_ALIGNMENT = 64,           /* of the data in files written here */
-    EBM__SAFETENSORS_MOST_HEADER = 16 << 20,   /* the library's own limits */
+    EBM__SAFETENSORS_ALIGNMENT = 64,         /* of the data in files written here */
+    EBM__SAFETENSORS_MOST_HEADER = 16 << 20, /* the library's own limits */
     EBM__SAFETENSORS_MOST_TENSORS = 65536,
     EBM__SAFETENSORS_MOST_RANK = 8
 };

@@ -8,9 +8,9 @@
 #include <ebm/status.h>
 
 typedef struct ebm__safetensors_writer {
-    char *file;           /* NULL while measuring */
-    int64_t length;       /* of the file's text so far */
-    int64_t data_offset;  /* of the data in the file, once the header has been ended */
+    char *file;          /* NULL while measuring */
+    int64_t length;      /* of the file's text so far */
+    int64_t data_offset; /* of the data in the file, once the header has been ended */
     int64_t data_bytes;
     int64_t n_tensors;
 } ebm__safetensors_writer;

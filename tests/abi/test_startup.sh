@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# How long a process takes that loads libebm.so, asks for its version and makes a model, beyond one that calls the BLAS alone.
-# Tells the difference; fails only when a program does. Usage: test_startup.sh <build folder> <source folder>
+# How long a process takes that loads libebm.so, asks for its version and makes a model, beyond one that calls the
+# BLAS alone. Tells the difference; fails only when a program does. Usage: test_startup.sh <build folder> <source
+# folder>
 . "$2/tests/support/script.sh"
 [ -z "$(cached EBM_SANITIZE)" ] && is_on EBM_BUILD_SHARED || skip "needs a plain shared library"
 
@@ -16,7 +17,8 @@ cat > "$folder/host.c" <<'END'
 #include <ebm/ebm.h>
 int main(void) {
     ebm_model *model;
-    int failed = ebm_version_string()[0] == 0 || ebm_mlp_create(NULL, 2, 1, (int64_t[]){128}, EBM_ACT_SILU, &model) != EBM_OK;
+    const int64_t width = 128;
+    int failed = ebm_version_string()[0] == 0 || ebm_mlp_create(NULL, 2, 1, &width, EBM_ACT_SILU, &model) != EBM_OK;
     if (!failed) {
         ebm_model_destroy(model);
     }

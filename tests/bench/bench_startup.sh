@@ -5,9 +5,9 @@
 set -eu
 build=$(cd "$1" && pwd)
 source=$(cd "$(dirname "$0")/../.." && pwd)
-batches=20
+batches=40
 [ "${2:-}" = quick ] && batches=2
-runs=10 # in a batch
+runs=3 # in a batch: few, so that some batch passes without waiting for others
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

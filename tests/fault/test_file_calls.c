@@ -217,16 +217,26 @@ static void test_answers_of_save(void **state) {
         int kind, at, error;
         int32_t status;
         const char *message;
-    } cases[] = {{OPEN, 1, EACCES, EBM_ERR_IO, "directory"},       {OPEN, 3, ENOSPC, EBM_ERR_IO, "create"},
-                 {OPEN, 3, EEXIST, EBM_ERR_IO, "create"},          {DUPLICATE, 1, EMFILE, EBM_ERR_IO, "descriptor"},
-                 {LOCK, 1, EWOULDBLOCK, EBM_ERR_IO, "another call"}, {LOCK, 1, ENOLCK, EBM_OK, ""},
-                 {CHANGE_MODE, 1, EPERM, EBM_ERR_IO, "permissions"}, {WRITE, 1, ENOSPC, EBM_ERR_IO, "write"},
-                 {WRITE, 1, EIO, EBM_ERR_IO, "write"},             {WRITE, 1, EINTR, EBM_OK, ""},
-                 {WRITE, 1, SHORT, EBM_OK, ""},                    {WRITE, 1, NOTHING, EBM_ERR_IO, "write"},
-                 {SYNC, 1, EIO, EBM_ERR_IO, "sync"},               {SYNC, 1, EINTR, EBM_ERR_IO, "sync"},
-                 {SYNC, 2, EIO, EBM_ERR_DURABILITY, "in place"},   {SYNC, 2, EINTR, EBM_ERR_DURABILITY, "in place"},
-                 {CLOSE, 1, EIO, EBM_ERR_IO, "close"},             {CLOSE, 1, EINTR, EBM_OK, ""},
-                 {CLOSE, 2, EIO, EBM_OK, ""},                      {RENAME, 1, EIO, EBM_ERR_IO, "replace"}};
+    } cases[] = {{OPEN, 1, EACCES, EBM_ERR_IO, "directory"},
+                 {OPEN, 3, ENOSPC, EBM_ERR_IO, "create"},
+                 {OPEN, 3, EEXIST, EBM_ERR_IO, "create"},
+                 {DUPLICATE, 1, EMFILE, EBM_ERR_IO, "descriptor"},
+                 {LOCK, 1, EWOULDBLOCK, EBM_ERR_IO, "another call"},
+                 {LOCK, 1, ENOLCK, EBM_OK, ""},
+                 {CHANGE_MODE, 1, EPERM, EBM_ERR_IO, "permissions"},
+                 {WRITE, 1, ENOSPC, EBM_ERR_IO, "write"},
+                 {WRITE, 1, EIO, EBM_ERR_IO, "write"},
+                 {WRITE, 1, EINTR, EBM_OK, ""},
+                 {WRITE, 1, SHORT, EBM_OK, ""},
+                 {WRITE, 1, NOTHING, EBM_ERR_IO, "write"},
+                 {SYNC, 1, EIO, EBM_ERR_IO, "sync"},
+                 {SYNC, 1, EINTR, EBM_ERR_IO, "sync"},
+                 {SYNC, 2, EIO, EBM_ERR_DURABILITY, "in place"},
+                 {SYNC, 2, EINTR, EBM_ERR_DURABILITY, "in place"},
+                 {CLOSE, 1, EIO, EBM_ERR_IO, "close"},
+                 {CLOSE, 1, EINTR, EBM_OK, ""},
+                 {CLOSE, 2, EIO, EBM_OK, ""},
+                 {RENAME, 1, EIO, EBM_ERR_IO, "replace"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         prepare(0);
         ebm_status status = save_failing(cases[i].kind, cases[i].at, cases[i].error, 0);

@@ -57,7 +57,7 @@ static int count_names(void) {
 }
 
 /*
- * A child saves two models in turn, without end, and is killed `wait` microseconds after the beginning of its second save;
+ * A child saves two models in turn, without end, and is killed `wait` microseconds after its second save has begun;
  * or, when that is 0, as soon as there is a temporary file.
  */
 static void kill_one(ebm_model *const models[2], useconds_t wait) {

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: MIT
 """Compiles and runs every fenced code block of Markdown documents, against an installed library.
 
-For authors. A block is fenced by ``` and names its language: c, cpp, python, sh, cmake; text is for output and is left alone.
-A block is a whole thing, which must run and succeed:
+For authors. A block is fenced by ``` and names its language: c, cpp, python, sh, cmake; text is for output and is left
+alone. A block is a whole thing, which must run and succeed:
 
     c, cpp   a program, compiled without a warning and run
     python   a script; the library is found as libebm.so, and in the environment variable EBM_LIBRARY
-    sh       run by `sh -e` in a folder that holds what the top of the source tree holds, and host.c, host.cpp, host.py of examples/
-    cmake    a CMakeLists.txt, or lines of one (then project() and add_executable() for host.c are added); configured and built
+    sh       run by `sh -e` where `pkg-config ebm` works, in a folder that holds what the top of the source tree holds,
+             and host.c, host.cpp, host.py of examples/
+    cmake    a CMakeLists.txt, or lines of one (then project() and add_executable() for host.c are added); then built
 
 unless a comment stands right above it, which readers do not see:
 
-    <!-- fragment -->             not whole. c, cpp: compiled as the body of a function or as declarations, with fragment.h
-                                  before it, which declares the usual variables. Others: only the syntax is checked.
-    <!-- fragment: name -->       the same with tests/install/documents/<name> in place of fragment.h; python: run after <name>
-    <!-- continues -->            run together with the blocks of this language before it in the document, back to a whole one
-    <!-- not run: reason -->      compiled but not run; sh, python: the syntax is checked; and the files that sh blocks name
-                                  (sh x, cmake -S x, python3 x ...) must exist
+    <!-- fragment -->          not whole. c, cpp: compiled as the body of a function or as declarations, with fragment.h
+                               before it, which declares the usual variables. Others: only the syntax is checked.
+    <!-- fragment: name -->    the same with tests/install/documents/<name> in place of fragment.h; python: run after it
+    <!-- continues -->         run with the blocks of this language before it in the document, back to a whole one
+    <!-- not run: reason -->   compiled but not run; sh, python: the syntax is checked; and the files named by sh
+                               (sh x, cmake -S x, python3 x, cc x) must exist
 
-Links to files of the source tree must lead somewhere.
+Links to files of the source tree must lead somewhere. Code that is only indented is not looked at.
 
 Usage: documents.py [--all-fail] <source folder> <prefix> <library folder> <C compiler> <C++ compiler> <document> ...
     --all-fail   every block must fail: for the test of this test
@@ -34,7 +35,8 @@ import tempfile
 
 LANGUAGES = {"c", "cpp", "python", "sh", "cmake"}
 NOT_CODE = {"text", "json", "math", ""}
-BLOCK = re.compile(r"(?:^<!--[ ]*(?P<mark>[^\n]*?)[ ]*-->\n+)?^```(?P<language>[^\n`]*)\n(?P<code>.*?)^```[ ]*$", re.M | re.S)
+BLOCK = re.compile(r"(?:^<!--[ ]*(?P<mark>[^\n]*?)[ ]*-->\n+)?"
+                   r"^```(?P<language>[^\n`]*)\n(?P<code>.*?)^```[ ]*$", re.M | re.S)
 NEVER_RUN = re.compile(r"\b(?:sudo|apt|apt-get|git clone|tests/run\.sh|quickstart\.sh)\b")
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 FRAGMENT_WARNINGS = WARNINGS + ["-Wno-unused"]
@@ -50,9 +52,10 @@ class Checker:
         self.compilers = {"c": [compiler, "-std=c11"], "cpp": [compiler_cpp, "-std=c++17"]}
         self.environment = dict(
             os.environ, LD_LIBRARY_PATH=str(libraries), PKG_CONFIG_PATH=f"{libraries}/pkgconfig", CC=compiler,
-            CXX=compiler_cpp, CMAKE_PREFIX_PATH=str(prefix), EBM_LIBRARY=f"{libraries}/libebm.so", OPENBLAS_NUM_THREADS="1",
-            PYTHONDONTWRITEBYTECODE="1", MPLBACKEND="Agg")
-        self.flags = self.output("pkg-config", "--cflags", "--libs", "ebm").split()
+            CXX=compiler_cpp, CMAKE_PREFIX_PATH=str(prefix), EBM_LIBRARY=f"{libraries}/libebm.so",
+            OPENBLAS_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1", MPLBACKEND="Agg")
+        self.include = self.output("pkg-config", "--cflags", "ebm").split()
+        self.link = [*self.output("pkg-config", "--libs", "ebm").split(), "-lm"]
 
     def run(self, folder, *command, check=True):
         done = subprocess.run([str(part) for part in command], cwd=folder, env=self.environment, capture_output=True,
@@ -65,7 +68,7 @@ class Checker:
         return self.run(None, *command).stdout
 
     def folder(self, parent):
-        """A folder to work in: what the top of the source tree holds (as links), and the examples' hosts as a user's own."""
+        """A folder to work in: what the top of the source tree holds (as links), and the examples' hosts."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=parent))
         for entry in self.source.iterdir():
             if not entry.name.startswith((".git", "build", "out")):
@@ -85,8 +88,8 @@ class Checker:
     def compile(self, folder, language, code, warnings, link):
         path = folder / f"document.{language}"
         path.write_text(code, encoding="utf-8")
-        last = [*self.flags, "-lm", "-o", folder / "document"] if link else [*self.flags, "-c", "-o", folder / "document.o"]
-        return self.run(folder, *self.compilers[language], *warnings, path, *last, check=False)
+        last = [*self.link, "-o", folder / "document"] if link else ["-c", "-o", folder / "document.o"]
+        return self.run(folder, *self.compilers[language], *warnings, *self.include, path, *last, check=False)
 
     def check_program(self, language, folder, code, kind, argument):
         if kind == "fragment":

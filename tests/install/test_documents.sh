@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every code block of the documents compiles and runs against the installed library; how blocks are marked is told at the top
-# of documents.py. Usage: test_documents.sh <build folder> <source folder>
+# Every code block of the documents compiles and runs against the installed library; how blocks are marked is told at
+# the top of documents.py. Usage: test_documents.sh <build folder> <source folder>
 . "$2/tests/support/script.sh"
-[ -z "$(cached EBM_SANITIZE)" ] && is_on EBM_BUILD_SHARED && is_on EBM_WITH_IO || skip "needs a plain shared library with model files"
+[ -z "$(cached EBM_SANITIZE)" ] && is_on EBM_BUILD_SHARED && is_on EBM_WITH_IO ||
+    skip "needs a plain shared library with model files"
 
 quietly cmake --install "$build" --prefix "$folder/prefix"
 # check <documents.py's arguments>

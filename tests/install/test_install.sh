@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What `cmake --install` leaves can be used in every way that the documents name, by programs that are built and run here:
-# pkg-config and find_package, shared and static, C and C++, moved, staged (DESTDIR), without model files, and the source tree
-# by add_subdirectory. Usage: test_install.sh <build folder> <source folder>
+# What `cmake --install` leaves can be used in every way that the documents name, by programs that are built and run
+# here: pkg-config and find_package, shared and static, C and C++, moved, staged (DESTDIR), without model files, and
+# the source tree by add_subdirectory. Usage: test_install.sh <build folder> <source folder>
 . "$2/tests/support/script.sh"
 [ -z "$(cached EBM_SANITIZE)" ] || skip "a sanitizer's runtime would have to be linked too"
 is_on EBM_BUILD_SHARED && is_on EBM_BUILD_STATIC && is_on EBM_WITH_IO || skip "not a build of everything"
@@ -10,7 +10,8 @@ consumer=$source/tests/install/consumer
 jobs=$(nproc)
 cd "$folder"
 
-# libebm <program>: how it reaches the library: shared, static, or shared with the dependencies of a static one ("overlinked").
+# libebm <program>: how it reaches the library: shared, static, or shared with the dependencies of a static one
+# ("overlinked").
 libebm() {
     needed=$(readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
     case $needed in
@@ -44,8 +45,8 @@ by_cmake() {
     prefix=$1; libraries=$2; kind=$3; saved=$4; target=$5
     shift 5
     rm -rf cm
-    CC=$compiler CXX=$compiler_cpp quietly cmake -S "$consumer" -B cm -DCMAKE_PREFIX_PATH="$prefix" -DLIBRARY="$target" \
-        -DVERSION="$version" "$@"
+    CC=$compiler CXX=$compiler_cpp quietly cmake -S "$consumer" -B cm -DCMAKE_PREFIX_PATH="$prefix" \
+        -DLIBRARY="$target" -DVERSION="$version" "$@"
     quietly cmake --build cm -j "$jobs"
     runs "$folder/cm/train" "$libraries" "$kind" "$saved"
     runs "$folder/cm/sample" "$libraries" "$kind"
@@ -54,9 +55,12 @@ by_cmake() {
 # refused <cmake arguments>: find_package finds nothing that suits.
 refused() {
     rm -rf cm
-    ! CC=$compiler CXX=$compiler_cpp cmake -S "$consumer" -B cm -DCMAKE_PREFIX_PATH="$folder/prefix" "$@" > refused.log 2>&1 ||
-        fail "find_package accepts $*"
-    grep -q "considered but not accepted" refused.log || { cat refused.log; fail "find_package $* fails for another reason"; }
+    ! CC=$compiler CXX=$compiler_cpp cmake -S "$consumer" -B cm -DCMAKE_PREFIX_PATH="$folder/prefix" "$@" \
+        > refused.log 2>&1 || fail "find_package accepts $*"
+    grep -q "considered but not accepted" refused.log || {
+        cat refused.log
+        fail "find_package $* fails for another reason"
+    }
 }
 
 # --- everything, as it is built ---
@@ -109,11 +113,12 @@ quietly cmake small -DCMAKE_INSTALL_LIBDIR="$folder/elsewhere/lib64"
 quietly cmake --build small -j "$jobs"
 quietly cmake --install small
 by_pkg_config small-prefix "$folder/elsewhere/lib64" static no --static ""
-by_cmake "$folder/elsewhere/lib64" "$folder/elsewhere/lib64" static no ebm::ebm_static -Debm_DIR="$folder/elsewhere/lib64/cmake/ebm"
+by_cmake none "$folder/elsewhere/lib64" static no ebm::ebm_static -Debm_DIR="$folder/elsewhere/lib64/cmake/ebm"
 
 # --- the source tree inside another project ---
 by_cmake none "" static yes ebm::ebm -DEBM_SOURCE="$source" -DBUILD_SHARED_LIBS=OFF -DCMAKE_BUILD_TYPE=Debug
 for name in tests examples; do
     [ ! -e "cm/ebm/$name" ] || fail "as a part of another project the library builds its $name"
 done
-by_cmake none "$folder/cm/ebm/lib" shared yes ebm::ebm -DEBM_SOURCE="$source" -DEBM_BUILD_STATIC=OFF -DCMAKE_BUILD_TYPE=Debug
+by_cmake none "$folder/cm/ebm/lib" shared yes ebm::ebm -DEBM_SOURCE="$source" -DEBM_BUILD_STATIC=OFF \
+    -DCMAKE_BUILD_TYPE=Debug

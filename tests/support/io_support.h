@@ -16,7 +16,7 @@
 enum { IO_PARAMS = 11 };
 
 /* Values that a detour through text, or through another type, would lose. */
-static const float io_values[IO_PARAMS] = {1.0F,    -0.0F,   FLT_MAX, -FLT_MIN,  FLT_TRUE_MIN, 0.1F,
+static const float io_values[IO_PARAMS] = {1.0F,     -0.0F,   FLT_MAX, -FLT_MIN,     FLT_TRUE_MIN, 0.1F,
                                            -1.0e-7F, 1.0e10F, 3.0F,    -16777217.0F, 0.333333343F};
 
 static inline int32_t io_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,

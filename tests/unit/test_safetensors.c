@@ -196,9 +196,13 @@ static void test_header_lengths(void **state) {
     static const struct {
         uint64_t length;
         int32_t status;
-    } cases[] = {{0, EBM_ERR_FORMAT},          {93, EBM_ERR_CORRUPT},      {UINT64_C(1) << 24, EBM_ERR_CORRUPT},
-                 {(UINT64_C(1) << 24) + 1, EBM_ERR_FORMAT},                {INT64_MAX, EBM_ERR_FORMAT},
-                 {UINT64_C(1) << 63, EBM_ERR_FORMAT},                      {UINT64_MAX, EBM_ERR_FORMAT},
+    } cases[] = {{0, EBM_ERR_FORMAT},
+                 {93, EBM_ERR_CORRUPT},
+                 {UINT64_C(1) << 24, EBM_ERR_CORRUPT},
+                 {(UINT64_C(1) << 24) + 1, EBM_ERR_FORMAT},
+                 {INT64_MAX, EBM_ERR_FORMAT},
+                 {UINT64_C(1) << 63, EBM_ERR_FORMAT},
+                 {UINT64_MAX, EBM_ERR_FORMAT},
                  {UINT64_MAX - 7, EBM_ERR_FORMAT}};
     ebm_model *model = io_model_create(NULL, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -230,11 +234,16 @@ static uint8_t *repeat(const char *start, const char *piece, int64_t *n) {
  * size. */
 static void test_costly_headers(void **state) {
     (void)state;
-    static const char *const cases[][2] = {
-        {"{\"a\":", "["},           {"{\"a\":", "{\"a\":"},     {"{", "\"a\":{},"},
-        {"{\"a\":[", "0,"},         {"{\"a\":{\"b\":[", "1,"},  {"{\"a\":\"", "\\u00e9"},
-        {"{\"__metadata__\":{", "\"a\":\"b\","},                {"{\"a", "a"},
-        {"{\"a\":", "123456789012"}, {"{\"__metadata__\":{\"a\":\"", "\\\""}};
+    static const char *const cases[][2] = {{"{\"a\":", "["},
+                                           {"{\"a\":", "{\"a\":"},
+                                           {"{", "\"a\":{},"},
+                                           {"{\"a\":[", "0,"},
+                                           {"{\"a\":{\"b\":[", "1,"},
+                                           {"{\"a\":\"", "\\u00e9"},
+                                           {"{\"__metadata__\":{", "\"a\":\"b\","},
+                                           {"{\"a", "a"},
+                                           {"{\"a\":", "123456789012"},
+                                           {"{\"__metadata__\":{\"a\":\"", "\\\""}};
     ebm_model *model = io_model_create(NULL, NULL);
     struct rusage before;
     struct rusage after;
@@ -365,10 +374,14 @@ static void test_most_tensors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_truncations),     cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_bit_flips_unverified), cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_header_lengths),  cmocka_unit_test(test_costly_headers),
-        cmocka_unit_test(test_digest),          cmocka_unit_test(test_writer_limits),
+        cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_bit_flips_unverified),
+        cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_header_lengths),
+        cmocka_unit_test(test_costly_headers),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_writer_limits),
         cmocka_unit_test(test_most_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

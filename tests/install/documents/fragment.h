@@ -13,6 +13,7 @@ extern int64_t n, dim, n_params, n_chains, steps;
 extern float *x, *data, *draws, *theta, *grad;
 extern double *energies;
 extern void *user_data;
-int32_t energy(int64_t rows, int64_t width, const float *state, const float *parameters, double *e, float *grad_x, void *user);
-int32_t param_grad(int64_t rows, int64_t width, const float *state, const float *weight, const float *parameters, double *e,
-                   float *grad_theta, void *user);
+int32_t energy(int64_t rows, int64_t width, const float *state, const float *parameters, double *e, float *grad_x,
+               void *user);
+int32_t param_grad(int64_t rows, int64_t width, const float *state, const float *weight, const float *parameters,
+                   double *e, float *grad_theta, void *user);
