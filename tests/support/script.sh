@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# To be sourced by test scripts that get <build folder> <source folder>. Sets build, source, folder (temporary, removed at
-# the end), compiler and compiler_cpp (those of the build), python, version.
+# To be sourced by test scripts that get <build folder> <source folder>. Sets build, source, folder (temporary, removed
+# at the end), compiler and compiler_cpp (those of the build), python, version.
 set -eu
 build=$(cd "$1" && pwd)
 source=$(cd "$2" && pwd)
