@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Lags that are summed one by one, before a Fourier transform gives all the others at once: what costs less. */
-enum { EBM__DIRECT_LAGS = 128 };
+enum { EBM__DIRECT_LAGS = 32 };
 
 /* An even number of chains, each of n values in a row, one after the other; and memory to work in. */
 typedef struct ebm__chains {

@@ -3,6 +3,7 @@
 #include "evaluate/column.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "evaluate/sort.h"
 #include "evaluate/special.h"
@@ -42,7 +43,21 @@ static double quantile(const ebm__column *column, double p) {
     return low + (place - (double)below) * (value_of(column->order[above]) - low);
 }
 
-/* Keys of |x - m|, in order: x falling from m and x rising from it are two sorted lists, which are merged. Ties get one number. */
+/* |x - m| as an integer in the same order, which is its bits; beyond the ends of the list, the largest. */
+static int64_t distance_at(const ebm__column *column, int64_t i, double middle) {
+    if (i < 0 || i >= column->total) {
+        return INT64_MAX;
+    }
+    double distance = fabs(value_of(column->order[i]) - middle);
+    int64_t bits;
+    memcpy(&bits, &distance, sizeof bits);
+    return bits;
+}
+
+/*
+ * Keys of |x - m|, in order: x falling from m and x rising from it are two sorted lists, which are merged. Ties get one number.
+ * Masks choose, for a branch would be guessed wrong half the time.
+ */
 static void fold(const ebm__column *column, uint64_t *folded) {
     double middle = quantile(column, 0.5);
     int64_t rising = 0;
@@ -51,15 +66,18 @@ static void fold(const ebm__column *column, uint64_t *folded) {
     }
     int64_t falling = rising - 1;
     uint64_t number = 0;
-    double last = -1;
+    int64_t last = -1;
     for (int64_t i = 0; i < column->total; i++) {
-        double down = falling >= 0 ? middle - value_of(column->order[falling]) : (double)INFINITY;
-        double up = rising < column->total ? value_of(column->order[rising]) - middle : (double)INFINITY;
-        double distance = down < up ? down : up;
-        int64_t place = place_of(down < up ? column->order[falling--] : column->order[rising++]);
+        int64_t down = distance_at(column, falling, middle);
+        int64_t up = distance_at(column, rising, middle);
+        int64_t fell = -(int64_t)(down < up); /* all bits, or none */
+        int64_t distance = up ^ ((up ^ down) & fell);
+        int64_t from = rising ^ ((rising ^ falling) & fell);
+        falling += fell;
+        rising += 1 + fell;
         number += distance > last;
         last = distance;
-        folded[i] = number << 32 | (uint64_t)place;
+        folded[i] = number << 32 | (uint64_t)place_of(column->order[from]);
     }
 }
 
@@ -117,21 +135,40 @@ typedef struct moments {
     double mean, square, fourth; /* central; sums divided by the number of draws */
 } moments;
 
+static double lanes_sum(const double lane[4]) {
+    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
+/* Sums in lanes that do not wait for each other. */
 static moments find_moments(const ebm__column *column) {
+    const float *x = column->x;
     double total = (double)column->total;
-    moments m = {0};
-    for (int64_t i = 0; i < column->total; i++) {
-        m.mean += (double)column->x[i];
+    int64_t whole = column->total - column->total % 4;
+    double sum[4] = {0};
+    for (int64_t i = 0; i < whole; i += 4) {
+        for (int j = 0; j < 4; j++) {
+            sum[j] += (double)x[i + j];
+        }
     }
-    m.mean /= total;
-    for (int64_t i = 0; i < column->total; i++) {
-        double square = ((double)column->x[i] - m.mean) * ((double)column->x[i] - m.mean);
-        m.square += square;
-        m.fourth += square * square;
+    for (int64_t i = whole; i < column->total; i++) {
+        sum[0] += (double)x[i];
     }
-    m.square /= total;
-    m.fourth /= total;
-    return m;
+    double mean = lanes_sum(sum) / total;
+    double square[4] = {0};
+    double fourth[4] = {0};
+    for (int64_t i = 0; i < whole; i += 4) {
+        for (int j = 0; j < 4; j++) {
+            double d = ((double)x[i + j] - mean) * ((double)x[i + j] - mean);
+            square[j] += d;
+            fourth[j] += d * d;
+        }
+    }
+    for (int64_t i = whole; i < column->total; i++) {
+        double d = ((double)x[i] - mean) * ((double)x[i] - mean);
+        square[0] += d;
+        fourth[0] += d * d;
+    }
+    return (moments){mean, lanes_sum(square) / total, lanes_sum(fourth) / total};
 }
 
 static double deviation(const ebm__column *column, const moments *m) {

@@ -78,8 +78,8 @@ static ebm_status require_energies(const char *caller, int64_t n_draws, int64_t 
         return ebm__fail(EBM_ERR_OVERFLOW, "%s: n_draws is %" PRId64 " and n_chains is %" PRId64 ", which do not fit", caller,
                          n_draws, n_chains);
     }
-    if (total > 0) {
-        EBM__REQUIRE(energy);
+    if (total > 0 && energy == NULL) {
+        return ebm__fail(EBM_ERR_ARG, "%s: energy is NULL", caller);
     }
     for (int64_t i = 0; i < total; i++) {
         if (!isfinite(energy[i])) {

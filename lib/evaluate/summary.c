@@ -44,12 +44,12 @@ static void destroy_summary(ebm__handle *handle) {
 static ebm_status allocate_parts(ebm_summary *summary, const char *caller) {
     ebm_context *context = summary->handle.context;
     int64_t dim = summary->dim;
+    if (has(summary, EBM_SUMMARY_COVARIANCE)) { /* the largest first: dim, below 2^31, may be too much for it */
+        EBM__TRY(ebm__alloc(context, dim * dim, sizeof(double), caller, &summary->products));
+    }
     EBM__TRY(ebm__alloc(context, dim, sizeof(double), caller, &summary->mean));
     EBM__TRY(ebm__alloc(context, dim, sizeof(double), caller, &summary->square));
     EBM__TRY(ebm__alloc(context, dim, sizeof(double), caller, &summary->before));
-    if (has(summary, EBM_SUMMARY_COVARIANCE)) {
-        EBM__TRY(ebm__alloc(context, dim * dim, sizeof(double), caller, &summary->products)); /* dim is below 2^31 */
-    }
     if (has(summary, EBM_SUMMARY_QUANTILES)) {
         EBM__TRY(ebm__sketch_init(&summary->sketch, context, dim, caller));
     }
