@@ -37,8 +37,8 @@ ebm_status ebm__require_draws(const char *caller, int64_t n_draws, int64_t n_cha
     EBM__TRY(ebm__require_least(caller, "n_chains", n_chains, 1));
     if (!ebm__multiply(n_draws, n_chains, total) || *total > INT32_MAX) {
         return ebm__fail(EBM_ERR_OVERFLOW,
-                         "%s: n_draws is %" PRId64 " and n_chains is %" PRId64 ", must have a product below 2^31", caller,
-                         n_draws, n_chains);
+                         "%s: n_draws is %" PRId64 " and n_chains is %" PRId64 ", must have a product below 2^31",
+                         caller, n_draws, n_chains);
     }
     return ebm__require_floats(caller, "n_draws x n_chains", "draws", *total, dim, draws);
 }

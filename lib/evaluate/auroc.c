@@ -16,7 +16,8 @@ static ebm_status require_scores(const char *caller, const char *count_name, con
         return ebm__fail(EBM_ERR_ARG, "%s: %s is NULL", caller, name);
     }
     if (n > INT64_MAX / 4 / (int64_t)sizeof *scores) {
-        return ebm__fail(EBM_ERR_OVERFLOW, "%s: %s is %" PRId64 ", and that many doubles do not fit", caller, count_name, n);
+        return ebm__fail(EBM_ERR_OVERFLOW, "%s: %s is %" PRId64 ", and that many doubles do not fit", caller,
+                         count_name, n);
     }
     for (int64_t i = 0; i < n; i++) {
         if (isnan(scores[i])) {

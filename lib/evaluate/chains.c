@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * R-hat and autocorrelation times as in Vehtari, Gelman, Simpson, Carpenter and Buerkner, "Rank-normalization, folding, and
- * localization: an improved R-hat for assessing convergence of MCMC", Bayesian Analysis 16 (2021): "the paper" below.
+ * R-hat and autocorrelation times as in Vehtari, Gelman, Simpson, Carpenter and Buerkner, "Rank-normalization,
+ * folding, and localization: an improved R-hat for assessing convergence of MCMC", Bayesian Analysis 16 (2021): "the
+ * paper" below.
  */
 #include "evaluate/chains.h"
 
@@ -20,7 +21,10 @@ int64_t ebm__chains_fft_length(int64_t n) {
     return length;
 }
 
-/* Measured from the first value, so that a chain that does not move has a variance of exactly 0. Sums in lanes fill vectors. */
+/*
+ * Measured from the first value, so that a chain that does not move has a variance of exactly 0. Sums in lanes fill
+ * vectors.
+ */
 static double center(int64_t n, double *v, double *square) {
     enum { LANES = 4 };
     double lane[LANES] = {0};
@@ -80,7 +84,10 @@ double ebm__chains_rhat(const ebm__chains *chains) {
     return sqrt(total_variance(chains) / chains->within);
 }
 
-/* Two doubles: what the plainest vectors of the machine hold. Left alone, compilers lay these loops out the other way round. */
+/*
+ * Two doubles: what the plainest vectors of the machine hold. Left alone, compilers lay these loops out the other way
+ * round.
+ */
 typedef double pair __attribute__((vector_size(2 * sizeof(double))));
 enum { PAIRS = LAGS_AT_ONCE / 2 };
 
@@ -112,9 +119,9 @@ static void add_products(int64_t n, const double *v, int64_t lag, double sum[LAG
 }
 
 /*
- * The autocovariance is the transform of the power spectrum (Wiener and Khinchin), and its mean that of the mean spectrum. Two
- * chains share a transform, as the real and the imaginary part: what mixes them in the spectrum is odd, and ends up in
- * the imaginary part.
+ * The autocovariance is the transform of the power spectrum (Wiener and Khinchin), and its mean that of the mean
+ * spectrum. Two chains share a transform, as the real and the imaginary part: what mixes them in the spectrum is odd,
+ * and ends up in the imaginary part.
  */
 static void transform(ebm__chains *chains) {
     int64_t n = chains->n_fft;
@@ -171,10 +178,10 @@ static double autocorrelation(ebm__chains *chains, int64_t lag) {
 }
 
 /*
- * Eq. 11 to 13: tau = -1 + 2 sum of the pairs P_k = rho_2k + rho_(2k+1), up to the first that is not positive, and none larger
- * than the one before (Geyer 1992, initial monotone sequence). The even half of the pair that ends the sum is counted once, as
- * in Stan and in the R package `posterior`: it lowers the variance for antithetic chains. Their upper limit on ESS is
- * taken over too: S log10(S).
+ * Eq. 11 to 13: tau = -1 + 2 sum of the pairs P_k = rho_2k + rho_(2k+1), up to the first that is not positive, and
+ * none larger than the one before (Geyer 1992, initial monotone sequence). The even half of the pair that ends the
+ * sum is counted once, as in Stan and in the R package `posterior`: it lowers the variance for antithetic chains.
+ * Their upper limit on ESS is taken over too: S log10(S).
  */
 double ebm__chains_autocorrelation_time(ebm__chains *chains) {
     if (!(total_variance(chains) > 0)) {

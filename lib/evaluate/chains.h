@@ -30,10 +30,15 @@ typedef struct ebm__chains {
 /* The transform's length for chains of n values: a power of 2, long enough that nothing wraps around. */
 int64_t ebm__chains_fft_length(int64_t n);
 
-/* To be called whenever v has been filled: finds `within` and `between`, and takes each chain's mean from its values. */
+/*
+ * To be called whenever v has been filled: finds `within` and `between`, and takes each chain's mean from its values.
+ */
 void ebm__chains_center(ebm__chains *chains);
 
-/* R-hat of the centred chains, Vehtari et al. (2021), eq. 4. NaN when all values are equal, +infinity when only W is 0. */
+/*
+ * R-hat of the centred chains, Vehtari et al. (2021), eq. 4. NaN when all values are equal, +infinity when only W is
+ * 0.
+ */
 double ebm__chains_rhat(const ebm__chains *chains);
 
 /* How many values weigh as one independent value: n_chains n / ESS. NaN when all are equal. n is at least 6. */

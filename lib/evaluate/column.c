@@ -17,7 +17,7 @@ void ebm__column_scores(int64_t split, double *scores) {
     }
 }
 
-/* --- order --------------------------------------------------------------------------------------------------------------- */
+/* --- order -------------------------------------------------------------------------------------------------------- */
 
 static int64_t place_of(uint64_t key) {
     return (int64_t)(key & UINT32_MAX);
@@ -34,7 +34,10 @@ static void sort_draws(ebm__column *column) {
     ebm__sort(column->total, column->order, column->spare, 4, 8);
 }
 
-/* Linear between the two order statistics around place (S - 1) p: type 7 of Hyndman and Fan (1996), as in R and numpy. */
+/*
+ * Linear between the two order statistics around place (S - 1) p: type 7 of Hyndman and Fan (1996), as in R and
+ * numpy.
+ */
 static double quantile(const ebm__column *column, double p) {
     double place = (double)(column->total - 1) * p;
     int64_t below = (int64_t)place;
@@ -55,8 +58,8 @@ static int64_t distance_at(const ebm__column *column, int64_t i, double middle) 
 }
 
 /*
- * Keys of |x - m|, in order: x falling from m and x rising from it are two sorted lists, which are merged. Ties get one number.
- * Masks choose, for a branch would be guessed wrong half the time.
+ * Keys of |x - m|, in order: x falling from m and x rising from it are two sorted lists, which are merged. Ties get
+ * one number. Masks choose, for a branch would be guessed wrong half the time.
  */
 static void fold(const ebm__column *column, uint64_t *folded) {
     double middle = quantile(column, 0.5);
@@ -101,7 +104,7 @@ static void normalise_ranks(ebm__column *column, const uint64_t *order) {
     ebm__chains_center(&column->chains);
 }
 
-/* --- what is derived from it -------------------------------------------------------------------------------------------- */
+/* --- what is derived from it -------------------------------------------------------------------------------------- */
 
 static double ess(ebm__column *column) {
     return (double)column->split / ebm__chains_autocorrelation_time(&column->chains);
@@ -116,7 +119,10 @@ static double ess_below(ebm__column *column, double q) {
     return ess(column);
 }
 
-/* Sec. 4.4: the order statistics at the 16 % and 84 % quantiles of Beta(ESS p + 1, ESS (1 - p) + 1) are one error to each side. */
+/*
+ * Sec. 4.4: the order statistics at the 16 % and 84 % quantiles of Beta(ESS p + 1, ESS (1 - p) + 1) are one error to
+ * each side.
+ */
 static double mcse_of_quantile(ebm__column *column, double p, double q) {
     const double one_error_below = 0.15865525393145707; /* Phi(-1) */
     double n = ess_below(column, q);
@@ -214,7 +220,10 @@ static void diagnose_moments(ebm__column *column, bool enough, const ebm__wanted
     }
 }
 
-/* R-hat is the larger of that of the values and that of their distances from the median, sec. 4.2, where there is one. */
+/*
+ * R-hat is the larger of that of the values and that of their distances from the median, sec. 4.2, where there is
+ * one.
+ */
 static void diagnose_ranks(ebm__column *column, int64_t n_draws, const ebm__wanted *wanted, int64_t d) {
     double bulk = UNKNOWN;
     double rhat = UNKNOWN;
@@ -264,7 +273,8 @@ void ebm__column_diagnose(ebm__column *column, int64_t n_draws, const ebm__wante
         diagnose_ranks(column, n_draws, wanted, d);
     }
     if (wanted->ess_tail != NULL) {
-        wanted->ess_tail[d] = enough ? fmin(ess_below(column, quantile(column, 0.05)), ess_below(column, quantile(column, 0.95)))
-                                     : UNKNOWN;
+        double low = quantile(column, 0.05);
+        double high = quantile(column, 0.95);
+        wanted->ess_tail[d] = enough ? fmin(ess_below(column, low), ess_below(column, high)) : UNKNOWN;
     }
 }

@@ -9,8 +9,8 @@
 #include "evaluate/diagnose.h"
 
 /*
- * Draws of a coordinate, each at its place: first the halves of all chains, one after the other, in the order of time; then the
- * middle draws of chains of odd length, which are in neither half.
+ * Draws of a coordinate, each at its place: first the halves of all chains, one after the other, in the order of
+ * time; then the middle draws of chains of odd length, which are in neither half.
  */
 typedef struct ebm__column {
     int64_t total;         /* all draws */

@@ -12,7 +12,10 @@
 #include "evaluate/column.h"
 #include "evaluate/temporary.h"
 
-/* Half a cache line of neighbours; and draws that one chain gets before the next one's turn, a line of what is written. */
+/*
+ * Half a cache line of neighbours; and draws that one chain gets before the next one's turn, a line of what is
+ * written.
+ */
 enum { GROUP = 8, DRAWS_AT_ONCE = 16, FFT_ARRAYS = 5 };
 
 typedef struct job {
@@ -74,9 +77,19 @@ static void work(int64_t worker, void *data) {
     uint64_t *keys = (uint64_t *)(void *)(fft + FFT_ARRAYS * j->n_fft);
     float *x = (float *)(void *)(keys + 2 * j->total);
     int64_t n = j->n_fft;
-    ebm__column column = {.total = j->total, .split = j->split, .order = keys, .spare = keys + j->total, .scores = j->scores,
-                          .chains = {.n_chains = 2 * j->n_chains, .n = j->n_draws / 2, .v = doubles, .n_fft = n,
-                                     .cosine = fft, .sine = fft + n, .re = fft + 2 * n, .im = fft + 3 * n,
+    ebm__column column = {.total = j->total,
+                          .split = j->split,
+                          .order = keys,
+                          .spare = keys + j->total,
+                          .scores = j->scores,
+                          .chains = {.n_chains = 2 * j->n_chains,
+                                     .n = j->n_draws / 2,
+                                     .v = doubles,
+                                     .n_fft = n,
+                                     .cosine = fft,
+                                     .sine = fft + n,
+                                     .re = fft + 2 * n,
+                                     .im = fft + 3 * n,
                                      .power = fft + 4 * n}};
     for (;;) {
         int64_t first = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed) * GROUP;

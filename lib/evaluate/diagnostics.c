@@ -24,15 +24,15 @@ ebm_status ebm_rhat(ebm_context *context, int64_t n_draws, int64_t n_chains, int
     return ebm__diagnose(context, __func__, n_draws, n_chains, dim, draws, &wanted);
 }
 
-ebm_status ebm_ess(ebm_context *context, int64_t n_draws, int64_t n_chains, int64_t dim, const float *draws, double *bulk,
-                   double *tail) {
+ebm_status ebm_ess(ebm_context *context, int64_t n_draws, int64_t n_chains, int64_t dim, const float *draws,
+                   double *bulk, double *tail) {
     EBM__TRY(require_one_of(__func__, "bulk and tail", bulk, tail));
     const ebm__wanted wanted = {.ess_bulk = bulk, .ess_tail = tail};
     return ebm__diagnose(context, __func__, n_draws, n_chains, dim, draws, &wanted);
 }
 
-ebm_status ebm_mcse(ebm_context *context, int64_t n_draws, int64_t n_chains, int64_t dim, const float *draws, double *mean,
-                    double *sd) {
+ebm_status ebm_mcse(ebm_context *context, int64_t n_draws, int64_t n_chains, int64_t dim, const float *draws,
+                    double *mean, double *sd) {
     EBM__TRY(require_one_of(__func__, "mean and sd", mean, sd));
     const ebm__wanted wanted = {.mcse_mean = mean, .mcse_sd = sd};
     return ebm__diagnose(context, __func__, n_draws, n_chains, dim, draws, &wanted);
@@ -75,16 +75,16 @@ static ebm_status require_energies(const char *caller, int64_t n_draws, int64_t 
     EBM__TRY(ebm__require_least(caller, "n_draws", n_draws, 0));
     EBM__TRY(ebm__require_least(caller, "n_chains", n_chains, 1));
     if (!ebm__multiply(n_draws, n_chains, &total) || !ebm__multiply(total, (int64_t)sizeof *energy, &bytes)) {
-        return ebm__fail(EBM_ERR_OVERFLOW, "%s: n_draws is %" PRId64 " and n_chains is %" PRId64 ", which do not fit", caller,
-                         n_draws, n_chains);
+        return ebm__fail(EBM_ERR_OVERFLOW, "%s: n_draws is %" PRId64 " and n_chains is %" PRId64 ", which do not fit",
+                         caller, n_draws, n_chains);
     }
     if (total > 0 && energy == NULL) {
         return ebm__fail(EBM_ERR_ARG, "%s: energy is NULL", caller);
     }
     for (int64_t i = 0; i < total; i++) {
         if (!isfinite(energy[i])) {
-            return ebm__fail(EBM_ERR_ARG, "%s: energy is %g at draw %" PRId64 ", chain %" PRId64 ", must be finite", caller,
-                             energy[i], i / n_chains, i % n_chains);
+            return ebm__fail(EBM_ERR_ARG, "%s: energy is %g at draw %" PRId64 ", chain %" PRId64 ", must be finite",
+                             caller, energy[i], i / n_chains, i % n_chains);
         }
     }
     return EBM_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cooley and Tukey (1965), radix 2: forwards with decimation in frequency (Gentleman and Sande 1966), backwards with decimation
- * in time. The one ends in the order in which the other begins, so nothing is ever reordered.
+ * Cooley and Tukey (1965), radix 2: forwards with decimation in frequency (Gentleman and Sande 1966), backwards with
+ * decimation in time. The one ends in the order in which the other begins, so nothing is ever reordered.
  */
 #include "evaluate/fft.h"
 

@@ -94,12 +94,12 @@ static ebm_status estimate(ebm_context *context, const char *caller, job *j, dou
     return EBM_OK;
 }
 
-ebm_status ebm_mmd(ebm_context *context, int64_t n_x, const float *x, int64_t n_y, const float *y, int64_t dim, double width,
-                   double *mmd_squared, double *width_used) {
+ebm_status ebm_mmd(ebm_context *context, int64_t n_x, const float *x, int64_t n_y, const float *y, int64_t dim,
+                   double width, double *mmd_squared, double *width_used) {
     EBM__REQUIRE(mmd_squared);
     if (width != EBM_MMD_WIDTH_MEDIAN && !(isfinite(width) && width > 0)) {
-        return ebm__fail(EBM_ERR_ARG, "%s: width is %g, must be finite and above 0, or EBM_MMD_WIDTH_MEDIAN (-1)", __func__,
-                         width);
+        return ebm__fail(EBM_ERR_ARG, "%s: width is %g, must be finite and above 0, or EBM_MMD_WIDTH_MEDIAN (-1)",
+                         __func__, width);
     }
     EBM__TRY(ebm__require_floats(__func__, "n_x", "x", n_x, dim, x));
     EBM__TRY(ebm__require_floats(__func__, "n_y", "y", n_y, dim, y));

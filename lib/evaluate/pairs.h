@@ -30,7 +30,8 @@ static inline double ebm__square_distance(int64_t dim, const float *x, const flo
 }
 
 /* (x - y) . (a - b) */
-static inline double ebm__difference_product(int64_t dim, const float *x, const float *y, const float *a, const float *b) {
+static inline double ebm__difference_product(int64_t dim, const float *x, const float *y, const float *a,
+                                             const float *b) {
     double lane[EBM__PAIR_LANES] = {0};
     int64_t whole = dim - dim % EBM__PAIR_LANES;
     for (int64_t i = 0; i < whole; i += EBM__PAIR_LANES) {

@@ -12,7 +12,7 @@
 
 enum { K = EBM__SKETCH_K, BASE = EBM__SKETCH_BASE, ROWS_AT_ONCE = 16 };
 
-/* --- memory -------------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 ebm_status ebm__sketch_init(ebm__sketch *sketch, ebm_context *context, int64_t dim, const char *caller) {
     *sketch = (ebm__sketch){.context = context, .dim = dim};
@@ -54,11 +54,11 @@ ebm_status ebm__sketch_reserve(ebm__sketch *sketch, int64_t count, const char *c
     return EBM_OK;
 }
 
-/* --- halving -------------------------------------------------------------------------------------------------------------- */
+/* --- halving ------------------------------------------------------------------------------------------------------ */
 
 /*
- * 0 or 1, from how often a coin was tossed and from the values at hand: sketches that are merged later have then had different
- * coins, although each of them repeats its own whenever it sees the same rows.
+ * 0 or 1, from how often a coin was tossed and from the values at hand: sketches that are merged later have then had
+ * different coins, although each of them repeats its own whenever it sees the same rows.
  */
 static int toss(const ebm__sketch *sketch, int64_t d, int level, const float *values) {
     static const uint32_t key[2] = {0x45424D73U, 0x6B657463U};
@@ -89,7 +89,10 @@ static void merge_into(float *run, const float *other) {
     }
 }
 
-/* Puts the K values of `run` at a level of coordinate d, or above it. `taken` has a bit for every level that is taken. */
+/*
+ * Puts the K values of `run` at a level of coordinate d, or above it. `taken` has a bit for every level that is
+ * taken.
+ */
 static void carry(ebm__sketch *sketch, int64_t d, int level, int64_t taken) {
     for (; (taken >> level & 1) != 0; level++) {
         merge_into(sketch->run, sketch->level[level] + d * K);
@@ -115,7 +118,7 @@ static void empty_base(ebm__sketch *sketch, int64_t taken) {
     sketch->tosses++;
 }
 
-/* --- taking in -------------------------------------------------------------------------------------------------------------- */
+/* --- taking in ---------------------------------------------------------------------------------------------------- */
 
 /* n rows that fit go into the base, a few rows at a time, so that their coordinates are still at hand. */
 static void fill_base(ebm__sketch *sketch, int64_t n, const float *x) {
@@ -184,7 +187,7 @@ void ebm__sketch_merge(ebm__sketch *sketch, const ebm__sketch *other) {
     merge_base(sketch, other);
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 /* All that is kept of a coordinate, as keys with log2 of the weight below; sorted. */
 static int64_t collect(const ebm__sketch *sketch, int64_t d, uint64_t *keys, uint64_t *spare) {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Quantiles of streams that are not kept, one stream a coordinate: the random mergeable summary of Agarwal, Cormode, Huang,
- * Phillips, Wei and Yi, "Mergeable summaries" (2012), sec. 3.2.
+ * Quantiles of streams that are not kept, one stream a coordinate: the random mergeable summary of Agarwal, Cormode,
+ * Huang, Phillips, Wei and Yi, "Mergeable summaries" (2012), sec. 3.2.
  *
- * Values gather in a base of 2 K. A full base is sorted, and every other value is kept, the odd or the even ones by the toss of a
- * coin: K values that stand for two each, which go to level 0. Where a level is taken, both are merged and halved in the same way,
- * and go one level up, as in a binary counter.
+ * Values gather in a base of 2 K. A full base is sorted, and every other value is kept, the odd or the even ones by
+ * the toss of a coin: K values that stand for two each, which go to level 0. Where a level is taken, both are merged
+ * and halved in the same way, and go one level up, as in a binary counter.
  *
- * Error: halving values of weight w moves a rank by 0 or, with mean 0, by w. The halvings into level h are n / (K 2^(h+1)), with
- * w = 2^h, and there are levels up to 2^h <= n / 2 K, so the variance is at most n^2 / (2 K^2). By Hoeffding's inequality for sums
- * of bounded terms, the rank is off by more than t n with a probability of at most 2 exp(-t^2 K^2): below 1 % for t = 2.31 / K.
- * Of the halvings, half meet an even number of values and do no harm, which makes the usual error half of n / K.
+ * Error: halving values of weight w moves a rank by 0 or, with mean 0, by w. The halvings into level h are n / (K
+ * 2^(h+1)), with w = 2^h, and there are levels up to 2^h <= n / 2 K, so the variance is at most n^2 / (2 K^2). By
+ * Hoeffding's inequality for sums of bounded terms, the rank is off by more than t n with a probability of at most 2
+ * exp(-t^2 K^2): below 1 % for t = 2.31 / K. Of the halvings, half meet an even number of values and do no harm,
+ * which makes the usual error half of n / K.
  */
 #ifndef EBM_EVALUATE_SKETCH_H
 #define EBM_EVALUATE_SKETCH_H

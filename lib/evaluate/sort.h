@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * Integers in the order of the numbers: the sign bit is turned, and of negative numbers all bits are. 0 is added first, which
- * makes -0 equal to 0. Not for NaN.
+ * Integers in the order of the numbers: the sign bit is turned, and of negative numbers all bits are. 0 is added
+ * first, which makes -0 equal to 0. Not for NaN.
  */
 static inline uint32_t ebm__order_of_float(float x) {
     uint32_t bits;
@@ -39,8 +39,8 @@ static inline double ebm__double_of_order(uint64_t order) {
 }
 
 /*
- * Sorts n keys by their bytes first_byte .. end_byte - 1 (byte 0 is the lowest), upwards; keys that agree there keep their
- * order. `spare` has room for n too. Radix sort from the lowest byte (Knuth 1998, vol. 3, 5.2.5).
+ * Sorts n keys by their bytes first_byte .. end_byte - 1 (byte 0 is the lowest), upwards; keys that agree there keep
+ * their order. `spare` has room for n too. Radix sort from the lowest byte (Knuth 1998, vol. 3, 5.2.5).
  */
 void ebm__sort(int64_t n, uint64_t *keys, uint64_t *spare, int first_byte, int end_byte);
 

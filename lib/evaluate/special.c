@@ -14,8 +14,8 @@ static double polynomial(const double coefficient[TERMS], double x) {
 }
 
 /*
- * Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (1988), PPND16, without its third interval,
- * which begins at 1.4e-11.
+ * Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (1988), PPND16, without its third
+ * interval, which begins at 1.4e-11.
  */
 double ebm__normal_quantile(double p) {
     static const double middle_above[TERMS] = {
@@ -41,8 +41,8 @@ double ebm__normal_quantile(double p) {
 }
 
 /*
- * The continued fraction of the incomplete beta function, DLMF 8.17.22, by the method of Lentz (1976) as Thompson and Barnett
- * (1986) changed it. For x < (a + 1) / (a + b + 2) it needs about sqrt(max(a, b)) terms.
+ * The continued fraction of the incomplete beta function, DLMF 8.17.22, by the method of Lentz (1976) as Thompson and
+ * Barnett (1986) changed it. For x < (a + 1) / (a + b + 2) it needs about sqrt(max(a, b)) terms.
  */
 static double beta_fraction(double x, double a, double b) {
     const double tiny = 1e-300;

@@ -62,7 +62,8 @@ ebm_status ebm_summary_create(ebm_context *context, int64_t dim, int32_t parts, 
         return ebm__fail(EBM_ERR_ARG, "%s: dim is %" PRId64 ", must be 1 to 2^31 - 1", __func__, dim);
     }
     if ((parts & ~(EBM_SUMMARY_COVARIANCE | EBM_SUMMARY_QUANTILES)) != 0) {
-        return ebm__fail(EBM_ERR_ARG, "%s: parts is %" PRId32 ", must be a sum of EBM_SUMMARY_ constants", __func__, parts);
+        return ebm__fail(EBM_ERR_ARG, "%s: parts is %" PRId32 ", must be a sum of EBM_SUMMARY_ constants", __func__,
+                         parts);
     }
     ebm_summary *summary;
     EBM__TRY(ebm__alloc(context, 1, sizeof *summary, __func__, &summary));
@@ -184,7 +185,7 @@ ebm_status ebm_summary_merge(ebm_summary *summary, ebm_summary *other) {
     return EBM_OK;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 ebm_status ebm_summary_get_count(const ebm_summary *summary, int64_t *count) {
     EBM__REQUIRE(summary);

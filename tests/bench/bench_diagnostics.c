@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Diagnostics of 1,000 draws x 100 chains x 100 coordinates, each an AR(1) chain: all of ebm_summarize, in seconds, for
- * independent draws and for slow chains (autocorrelation time 20 and 400: the second is longer than the chains can tell).
- * Then what the running summary costs a row and coordinate. Usage: bench_diagnostics [threads] [quick]
+ * Diagnostics of 1,000 draws x 100 chains x 100 coordinates, each an AR(1) chain: all of ebm_summarize, in ms, for
+ * independent draws and for slow chains (autocorrelation time 19 and 399: the second is longer than the chains can
+ * tell). Then what the running summary costs a row and coordinate. Usage: bench_diagnostics threads [quick]
  */
-#include <math.h>
 #include <string.h>
 
 #include <ebm/evaluate.h>
@@ -42,34 +41,39 @@ static double add_once(ebm_context *context, int32_t parts, const float *x) {
     return seconds;
 }
 
-int main(int argc, char **argv) {
-    bool quick = strcmp(argv[argc - 1], "quick") == 0;
-    int threads = argc > 1 && atoi(argv[1]) > 0 ? atoi(argv[1]) : 1;
-    const struct {
-        const char *name;
-        float phi;
-    } cases[] = {{"independent", 0}, {"slow", 0.9F}, {"very-slow", 0.995F}};
-    const struct {
-        const char *name;
-        int32_t parts;
-    } running[] = {{"add-moments", 0}, {"add-covariance", EBM_SUMMARY_COVARIANCE}, {"add-quantiles", EBM_SUMMARY_QUANTILES}};
+static void measure_summarize(ebm_context *context, int threads, const char *what, const float *x, int repetitions) {
     char name[64];
+    double least = 1e9;
+    for (int i = 0; i < repetitions; i++) {
+        bench_keep_least(&least, summarize_once(context, x));
+    }
+    snprintf(name, sizeof name, "summarize-%s/%dT", what, threads);
+    bench_print("diagnostics", name, "library", 1e3 * least, "ms");
+}
+
+static void measure_add(ebm_context *context, const char *name, int32_t parts, const float *x, int repetitions) {
+    double least = 1e9;
+    for (int i = 0; i < repetitions; i++) {
+        bench_keep_least(&least, add_once(context, parts, x));
+    }
+    bench_print("diagnostics", name, "library", 1e9 * least / ((double)DRAWS * CHAINS * DIM), "ns");
+}
+
+int main(int argc, char **argv) {
+    static const char *const names[] = {"independent", "slow", "very-slow"};
+    static const float phis[] = {0, 0.9F, 0.995F};
+    int threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1;
+    bool quick = argc > 2 && strcmp(argv[2], "quick") == 0;
     ebm_context *context = NULL;
-    bench_require(ebm_context_create(&context) == EBM_OK && ebm_context_set_threads(context, threads) == EBM_OK, "context");
+    bench_require(ebm_context_create(&context) == EBM_OK && ebm_context_set_threads(context, threads) == EBM_OK,
+                  "usage: bench_diagnostics threads [quick]");
     for (int c = 0; c < 3; c++) {
-        double least = 1e9;
-        float *x = autoregression(cases[c].phi);
-        for (int i = 0; i < (quick ? 1 : 5); i++) {
-            bench_keep_least(&least, summarize_once(context, x));
-        }
-        snprintf(name, sizeof name, "summarize-%s/%dT", cases[c].name, threads);
-        bench_print("diagnostics", name, "libebm", least, "s");
-        for (int r = 0; c == 0 && threads == 1 && r < 3; r++) {
-            least = 1e9;
-            for (int i = 0; i < (quick ? 1 : 3); i++) {
-                bench_keep_least(&least, add_once(context, running[r].parts, x));
-            }
-            bench_print("diagnostics", running[r].name, "libebm", 1e9 * least / ((double)DRAWS * CHAINS * DIM), "ns");
+        float *x = autoregression(phis[c]);
+        measure_summarize(context, threads, names[c], x, quick ? 1 : 5);
+        if (c == 0 && threads == 1) {
+            measure_add(context, "add-moments", 0, x, quick ? 1 : 3);
+            measure_add(context, "add-covariance", EBM_SUMMARY_COVARIANCE, x, quick ? 1 : 3);
+            measure_add(context, "add-quantiles", EBM_SUMMARY_QUANTILES, x, quick ? 1 : 3);
         }
         free(x);
     }

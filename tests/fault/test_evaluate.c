@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ebm/evaluate.h refuses, what it does when memory ends at the n-th allocation, when a callback fails, and when a handle
- * is at work: typed errors, nothing changed, nothing leaked.
+ * What ebm/evaluate.h refuses, what it does when memory ends at the n-th allocation, when a callback fails, and when
+ * a handle is at work: typed errors, nothing changed, nothing leaked.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* --- the calls ------------------------------------------------------------------------------------------------------------ */
+/* --- the calls ---------------------------------------------------------------------------------------------------- */
 
 static ebm_status rhat(void) {
     return ebm_rhat(context, DRAWS, CHAINS, DIM, draws, out[0]);
@@ -73,8 +73,8 @@ static ebm_status autocorrelation_time(void) {
 }
 
 static ebm_status summarize(void) {
-    return ebm_summarize(context, DRAWS, CHAINS, DIM, draws, out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7],
-                         out[8]);
+    return ebm_summarize(context, DRAWS, CHAINS, DIM, draws, out[0], out[1], out[2], out[3], out[4], out[5], out[6],
+                         out[7], out[8]);
 }
 
 static ebm_status stein(void) {
@@ -131,7 +131,7 @@ static ebm_status merge(void) {
     return take_in(merge_other);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 typedef struct scene {
     const char *name;
@@ -169,7 +169,8 @@ static void every_allocation(void **state) {
                 assert_message("no memory");
                 assert_null(made);
                 /* A level that was made before the next one failed is kept. */
-                assert_true(atomic_load(&memory.live) - live <= (SCENES[i].call == add || SCENES[i].call == merge ? 1 : 0));
+                long kept = SCENES[i].call == add || SCENES[i].call == merge ? 1 : 0;
+                assert_true(atomic_load(&memory.live) - live <= kept);
                 assert_ok(SCENES[i].call());
                 memcpy(expected, out, sizeof out);
                 assert_in_range(n, 1, MOST_CALLS);
@@ -178,7 +179,7 @@ static void every_allocation(void **state) {
     }
 }
 
-/* --- arguments ------------------------------------------------------------------------------------------------------------------ */
+/* --- arguments ---------------------------------------------------------------------------------------------------- */
 
 /* Refused with this status; the message names the function, and holds `text`. */
 #define refuse(expected, text, function, ...)                                                       \
@@ -232,7 +233,8 @@ static void what_may_be_left_out(void **state) {
         double one[DIM];
         double *o[OUTPUTS] = {NULL};
         o[i] = one;
-        assert_ok(ebm_summarize(context, DRAWS, CHAINS, DIM, draws, o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]));
+        assert_ok(ebm_summarize(context, DRAWS, CHAINS, DIM, draws, o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7],
+                                o[8]));
         assert_memory_equal(one, all[i], sizeof one);
     }
     assert_ok(ebm_summarize(NULL, 0, 1, DIM, NULL, out[0], NULL, NULL, NULL, NULL, NULL, NULL, NULL, out[1]));
@@ -253,7 +255,9 @@ static void values_that_are_not_finite(void **state) {
                 continue;
             }
             assert_status(SCENES[s].call(), EBM_ERR_ARG);
-            assert_message(i == 0 ? "is NaN at" : i == 1 ? "is +infinity at row 1, column 1" : "is -infinity at row 1, column 1");
+            assert_message(i == 0   ? "is NaN at"
+                           : i == 1 ? "is +infinity at row 1, column 1"
+                                    : "is -infinity at row 1, column 1");
         }
         refuse(EBM_ERR_ARG, "at draw 1, chain 1, must be finite", ebm_ebfmi, 10, 2, energies, out[0]);
         draws[DIM + 1] = kept;
@@ -280,11 +284,13 @@ static void arguments_of_distances(void **state) {
     refuse(EBM_ERR_ARG, "mmd_squared is NULL", ebm_mmd, context, 2, draws, 2, draws, 1, 1, NULL, o);
     refuse(EBM_ERR_OVERFLOW, "n_y is 8589934592", ebm_mmd, context, 0, draws, HUGE_SIZE, draws, HUGE_SIZE, 1, o, NULL);
     const float equal[8] = {0};
-    refuse(EBM_ERR_ARG, "median distance, which is 0", ebm_mmd, context, 4, equal, 4, equal, 1, EBM_MMD_WIDTH_MEDIAN, o, NULL);
+    refuse(EBM_ERR_ARG, "median distance, which is 0", ebm_mmd, context, 4, equal, 4, equal, 1, EBM_MMD_WIDTH_MEDIAN, o,
+           NULL);
     refuse(EBM_ERR_ARG, "n_negative is -1", ebm_auroc, context, -1, energies, 1, energies, o);
     refuse(EBM_ERR_ARG, "positive is NULL", ebm_auroc, context, 1, energies, 1, NULL, o);
     refuse(EBM_ERR_ARG, "auroc is NULL", ebm_auroc, context, 1, energies, 1, energies, NULL);
-    refuse(EBM_ERR_OVERFLOW, "n_positive is 9223372036854775807", ebm_auroc, context, 1, energies, INT64_MAX, energies, o);
+    refuse(EBM_ERR_OVERFLOW, "n_positive is 9223372036854775807", ebm_auroc, context, 1, energies, INT64_MAX, energies,
+           o);
 }
 
 static void arguments_of_summaries(void **state) {
@@ -326,7 +332,7 @@ static void arguments_of_summaries(void **state) {
     ebm_summary_destroy(NULL);
 }
 
-/* --- callbacks ---------------------------------------------------------------------------------------------------------------- */
+/* --- callbacks ---------------------------------------------------------------------------------------------------- */
 
 static void stein_with_a_callback_that_fails(void **state) {
     (void)state;

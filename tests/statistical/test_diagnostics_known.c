@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Diagnostics and distances where the truth is known: AR(1) chains x_t = phi x_(t-1) + e_t, whose autocorrelation time is
- * (1 + phi) / (1 - phi), and normal samples. Each coordinate is a repetition of its own. The last tests show that
- * usual mistakes would be seen.
+ * Diagnostics and distances where the truth is known: AR(1) chains x_t = phi x_(t-1) + e_t, whose autocorrelation
+ * time is (1 + phi) / (1 - phi), and normal samples. Each coordinate is a repetition of its own. The last tests show
+ * that usual mistakes would be seen.
  *
  * False alarms, for new seeds: 27 estimates within STAT_BOUND (3.8e-8): 1e-6.
  */
@@ -30,8 +30,8 @@ static double time_of(double phi) {
 }
 
 /*
- * Geyer's estimate has a bias of its own: the sum ends in noise that is positive, and the chains' own means take some variance
- * away. Together below 4 % here (tau / n is 0.01 at most), so the estimate is tested to within that.
+ * Geyer's estimate has a bias of its own: the sum ends in noise that is positive, and the chains' own means take some
+ * variance away. Together below 4 % here (tau / n is 0.01 at most), so the estimate is tested to within that.
  */
 static const double BIAS = 0.04;
 
@@ -109,8 +109,8 @@ static void ebfmi_of_independent_energies(void **state) {
 }
 
 /*
- * For exact draws the Stein kernel of different draws has mean 0, and that of a draw with itself |b|^2 + dim (scale 1, exponent
- * -1/2): 2 dim for the standard normal. So n KSD^2 has that mean; and draws of another spread are found.
+ * For exact draws the Stein kernel of different draws has mean 0, and that of a draw with itself |b|^2 + dim (scale
+ * 1, exponent -1/2): 2 dim for the standard normal. So n KSD^2 has that mean; and draws of another spread are found.
  */
 static void stein_discrepancy_of_exact_draws(void **state) {
     enum { N = 100, REPETITIONS = 300, D = 3 };
@@ -134,7 +134,10 @@ static void stein_discrepancy_of_exact_draws(void **state) {
     ebm_model_destroy(model);
 }
 
-/* Normal samples with means 0 and m in each of D coordinates: E k = (w^2 / (w^2 + 2))^(D/2) exp(-|m|^2 / (2 (w^2 + 2))). */
+/*
+ * Normal samples with means 0 and m in each of D coordinates: E k = (w^2 / (w^2 + 2))^(D/2) exp(-|m|^2 / (2 (w^2 +
+ * 2))).
+ */
 static void mmd_is_unbiased(void **state) {
     enum { N_X = 30, N_Y = 40, REPETITIONS = 500, D = 2 };
     const double width = 1.5;
@@ -178,7 +181,7 @@ static void auroc_of_normals(void **state) {
     STAT_WITHIN(stat_z(&sum, 0.5 * erfc(-0.5)), STAT_BOUND);
 }
 
-/* --- chains that have not converged are found ---------------------------------------------------------------------------------- */
+/* --- chains that have not converged are found --------------------------------------------------------------------- */
 
 static void rhat_finds(void **state) {
     static double before[DIM], mean[DIM], spread[DIM], trend[DIM];
@@ -206,7 +209,7 @@ static void rhat_finds(void **state) {
     free(x);
 }
 
-/* --- mistakes that the first test would refuse ------------------------------------------------------------------------------------ */
+/* --- mistakes that the first test would refuse -------------------------------------------------------------------- */
 
 /* The autocorrelation time from all lags up to a fixed one. */
 static double fixed_cut_off(const float *x, int64_t d, int64_t lags, int first_counts_whole) {

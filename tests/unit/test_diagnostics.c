@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Diagnostics of draws: values worked out by hand, what is NaN, the parts beneath them, threads. tests/python compares all
- * of it with numpy; tests/statistical with chains whose autocorrelation time is known.
+ * Diagnostics of draws: values worked out by hand, what is NaN, the parts beneath them, threads. tests/python
+ * compares all of it with numpy; tests/statistical with chains whose autocorrelation time is known.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@
         }                                                                                                  \
     } while (0)
 
-/* --- parts -------------------------------------------------------------------------------------------------------------- */
+/* --- parts -------------------------------------------------------------------------------------------------------- */
 
 static void test_sort(void **state) {
     enum { N = 1000 };
@@ -39,7 +39,7 @@ static void test_sort(void **state) {
     assert_true(ebm__order_of_double(-0.0) == ebm__order_of_double(0.0));
     const ebm__sequence sequence = {.seed = 3, .stream = 1};
     for (int bytes = 1; bytes <= 8; bytes++) {
-        for (int i = 0; i < N; i++) { /* few values in some bytes: passes are left out; the low byte tells who came first */
+        for (int i = 0; i < N; i++) { /* few values in some bytes: passes are left out */
             keys[i] = ebm__random_u64(&sequence, i) & UINT64_C(0xFF0003FF00FF0100);
             keys[i] |= bytes < 8 ? (uint64_t)i & 0xFF : 0;
         }
@@ -119,7 +119,7 @@ static void test_fft(void **state) {
     }
 }
 
-/* --- by hand ------------------------------------------------------------------------------------------------------------- */
+/* --- by hand ------------------------------------------------------------------------------------------------------ */
 
 /* Two chains of four: halves {1, 2}, {3, 4}, {5, 6}, {7, 8}. */
 static void test_by_hand(void **state) {
@@ -175,7 +175,8 @@ static void test_mmd(void **state) {
     (void)state;
     assert_ok(ebm_mmd(NULL, 2, x, 2, y, 1, 2, &mmd, &width));
     assert_near(width, 2, 0);
-    assert_near(mmd, exp(-1.0 / 8) + exp(-9.0 / 8) - 2 * (1 + exp(-9.0 / 8) + exp(-1.0 / 8) + exp(-4.0 / 8)) / 4, 1e-15);
+    double between = (1 + exp(-9.0 / 8) + exp(-1.0 / 8) + exp(-4.0 / 8)) / 4;
+    assert_near(mmd, exp(-1.0 / 8) + exp(-9.0 / 8) - 2 * between, 1e-15);
     assert_ok(ebm_mmd(NULL, 2, x, 2, y, 1, EBM_MMD_WIDTH_MEDIAN, &mmd, &width)); /* 0 1 1 2 3 3 */
     assert_near(width, 1.5, 0);
 }
@@ -192,7 +193,7 @@ static void test_stein(void **state) {
     ebm_model_destroy(model);
 }
 
-/* --- what is not known ------------------------------------------------------------------------------------------------------ */
+/* --- what is not known -------------------------------------------------------------------------------------------- */
 
 enum { MOST_DRAWS = 20, OUTPUTS = 9 };
 
@@ -272,7 +273,7 @@ static void test_nothing_to_compare(void **state) {
     ebm_model_destroy(model);
 }
 
-/* --- threads ------------------------------------------------------------------------------------------------------------------ */
+/* --- threads ------------------------------------------------------------------------------------------------------ */
 
 static int32_t backwards(int64_t n_tasks, ebm_task_fn task, void *task_data, void *user_data) {
     (void)user_data;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The running summary: exact values, any split of the rows into calls, merging, and the error that is promised for quantiles. */
+/*
+ * The running summary: exact values, any split of the rows into calls, merging, and the error that is promised for
+ * quantiles.
+ */
 #include <stdlib.h>
 
 #include "evaluate/sketch.h"
@@ -110,9 +113,12 @@ static void test_any_split(void **state) {
     }
 }
 
-/* --- quantiles ----------------------------------------------------------------------------------------------------------------- */
+/* --- quantiles ---------------------------------------------------------------------------------------------------- */
 
-/* Orders that have been hard on such sketches, and one with many ties. All are rows 0 .. n - 1 in some order, or r % 100. */
+/*
+ * Orders that have been hard on such sketches, and one with many ties. All are rows 0 .. n - 1 in some order, or r %
+ * 100.
+ */
 static float value_of(int order, int64_t r, int64_t n) {
     switch (order) {
     case 0: return (float)r;
@@ -162,7 +168,10 @@ static ebm_summary *summary_of(int64_t first, int64_t end, int64_t n) {
     return summary;
 }
 
-/* The bound of the header holds in 99 % of cases; its root mean square is 0.71 / 1024 at most. Coins are fixed: so is this. */
+/*
+ * The bound of the header holds in 99 % of cases; its root mean square is 0.71 / 1024 at most. Coins are fixed: so is
+ * this.
+ */
 static void test_error_of_quantiles(void **state) {
     static const int64_t sizes[] = {2100, 10000, 200000};
     errors e = {0, 0, 0};
