@@ -45,6 +45,7 @@ while [ $round -lt $rounds ]; do
     "$programs/bench_langevin" $quick
     peer 1 bench_langevin_peers.py
     for threads in 1 2; do
+        "$programs/bench_diagnostics" $threads $quick
         "$programs/bench_training" $threads $quick
         peer $threads bench_training_peers.py $threads
     done
