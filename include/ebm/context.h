@@ -45,7 +45,7 @@ typedef void (*ebm_log_fn)(int32_t level, const char *message, void *user_data);
 
 enum {
     EBM_LOG_WARNING = 1, /**< something that the host should look at: training diverged, a stale file was removed */
-    EBM_LOG_INFO = 2     /**< how long work goes: one line an epoch of ebm_trainer_fit */
+    EBM_LOG_INFO = 2     /**< one line an epoch of ebm_trainer_fit; a file without a digest was loaded */
 };
 
 enum {

@@ -178,8 +178,9 @@ EBM_API ebm_status ebm_model_set_concurrent(ebm_model *model, int32_t concurrent
 EBM_API ebm_status ebm_model_get_concurrent(const ebm_model *model, int32_t *concurrent);
 
 /**
- * Gives user_data to the model: release(user_data) is called when it is needed no more.
- * @param release NULL takes that back.
+ * Gives user_data to the model: release(user_data) is called when it is needed no more. There is no way back.
+ * @param release needed.
+ * Errors: EBM_ERR_ARG, EBM_ERR_STATE (the model owns its user_data already, as those of energies.h do).
  * @since 0.1
  */
 EBM_API ebm_status ebm_model_set_release(ebm_model *model, ebm_release_fn release);
@@ -231,8 +232,9 @@ EBM_API ebm_status ebm_model_param_grad(ebm_model *model, int64_t n, const float
 /**
  * Compares both gradients with central differences of the energy, of fourth order: f' = (8 (f(h) - f(-h)) - (f(2h) -
  * f(-2h))) / 12h (Abramowitz and Stegun 1964, 25.3.21). An error is relative to the largest entry of the gradient it
- * belongs to; with float32 callbacks 1e-3 is good, 1e-1 wrong. Where the worst ones are, and both values, is then
- * told by ebm_last_error(). Of more than 1,024 parameters, 1,024 evenly spaced ones are checked.
+ * belongs to; with float32 callbacks 1e-3 is good, 1e-1 wrong. The step h is max(1, |x|) / 32: scale x and theta to
+ * about 1. Where the worst ones are, and both values, is then told by ebm_last_error(). Of more than 1,024
+ * parameters, 1,024 evenly spaced ones are checked.
  * @param n rows, 1 or more to learn anything.
  * @param x n x dim, finite.
  * @param worst_x,worst_theta receive the worst relative errors (0 for a model without parameters or without

@@ -58,7 +58,7 @@ enum {
 
 enum {
     EBM_NOISE_NORMAL = 0, /**< N(a, b^2) in every coordinate */
-    EBM_NOISE_UNIFORM = 1 /**< uniform on [a, b) in every coordinate */
+    EBM_NOISE_UNIFORM = 1 /**< uniform on [a, b] in every coordinate */
 };
 
 /** ebm_sampler_set_noise_std(sampler, EBM_NOISE_STD_AUTO): back to sigma = sqrt(2 eta T). */
@@ -172,7 +172,7 @@ EBM_API ebm_status ebm_sampler_get_start(const ebm_sampler *sampler, int32_t *st
 /**
  * What noise is, in starts and restarts.
  * @param kind EBM_NOISE_NORMAL (the default, with a = 0, b = 1: mean and standard deviation, b >= 0) or
- *   EBM_NOISE_UNIFORM (on [a, b), a < b). Both finite.
+ *   EBM_NOISE_UNIFORM (on [a, b], a < b). Both finite.
  * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_set_noise_start(ebm_sampler *sampler, int32_t kind, double a, double b);
@@ -182,7 +182,9 @@ EBM_API ebm_status ebm_sampler_get_noise_start(const ebm_sampler *sampler, int32
 /**
  * The buffer behind EBM_START_PERSISTENT (Du and Mordatch 2019, sec. 3.2). It starts as noise. For every batch of
  * negatives n_chains of its states are drawn without replacement, each is replaced by fresh noise with the restart
- * probability, all are moved, and all go back to their places. Changing the capacity empties it.
+ * probability, all are moved, and all go back to their places. Changing the capacity empties it. Behind a buffer
+ * larger than n_chains, what ebm_sampler_set_states put into the chains is left behind at the next batch, and held
+ * coordinates (ebm_sampler_set_mask) are those of the state that is drawn.
  * @param capacity n_chains or more; 0, the default, stands for n_chains: the chains themselves.
  * @param restart_probability 0 (the default) to 1.
  * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
@@ -222,7 +224,7 @@ EBM_API ebm_status ebm_sampler_get_states(ebm_sampler *sampler, int64_t n, float
 /**
  * Moves every chain n_steps times. After a failure or a stop the chains stand where the last whole step left them,
  * and ebm_sampler_get_steps says which it was: the same bits as a run of that many steps. Nothing is allocated after
- * the first step.
+ * the first step (with a host's parallel-for: the first that ran as widely).
  * @param n_steps 0 or more.
  * Errors: EBM_ERR_ARG; EBM_ERR_STATE (settings that do not go together, such as MALA without noise);
  * EBM_ERR_CALLBACK; EBM_ERR_NONFINITE (an energy or gradient was not finite, where the kernel cannot reject it, or a

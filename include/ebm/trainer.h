@@ -130,7 +130,7 @@ EBM_API ebm_status ebm_trainer_set_data_noise(ebm_trainer *trainer, double std);
 EBM_API ebm_status ebm_trainer_get_data_noise(const ebm_trainer *trainer, double *std);
 /**
  * Keeps an exponential average of theta: a <- d a + (1 - d) theta after every step, starting from theta as it is at
- * the first such step (Polyak and Juditsky 1992).
+ * the first such step (Polyak and Juditsky 1992). It is kept in float32, which rounds it off for d beyond 0.9999.
  * @param decay d, 0 (the default: keep none) to below 1. Setting 0 forgets it.
  * @since 0.1
  */

@@ -93,7 +93,12 @@ ebm_status ebm_model_get_concurrent(const ebm_model *model, int32_t *concurrent)
 
 ebm_status ebm_model_set_release(ebm_model *model, ebm_release_fn release) {
     EBM__REQUIRE(model);
+    EBM__REQUIRE(release);
     EBM__USE(use, model);
+    if (model->release_fn != NULL) {
+        return ebm__fail(EBM_ERR_STATE, "%s: the model already has a release function, and owns its user_data",
+                         __func__);
+    }
     model->release_fn = release;
     return EBM_OK;
 }

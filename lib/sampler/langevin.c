@@ -18,10 +18,14 @@ static ebm_status begin(ebm_sampler *sampler) {
     return EBM_OK;
 }
 
-static ebm_status name_bad_state(int64_t first, int64_t n, int64_t dim, const float *x) {
+/* After the held coordinates are back: these cannot have left. */
+static ebm_status check_states(int64_t first, int64_t n, int64_t dim, const float *x) {
     int64_t i = 0;
-    while (i < n * dim - 1 && fabsf(x[i]) <= FLT_MAX) {
+    while (i < n * dim && fabsf(x[i]) <= FLT_MAX) {
         i++;
+    }
+    if (i == n * dim) {
+        return EBM_OK;
     }
     return ebm__fail(EBM_ERR_NONFINITE,
                      "chain %" PRId64 ", coordinate %" PRId64 " left the range of float: the step size is too large",
@@ -41,18 +45,16 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     double *grad_square = &sampler->reports[chunk].grad_square;
     const float *from = x;
     if (sampler->settings.noise_order == EBM_NOISE_BEFORE_GRADIENT) {
-        if (simd->langevin(&pass, &noise, offset, count, x, NULL, x_next, grad_square) != 0) {
-            return name_bad_state(first, n, sampler->dim, x_next);
-        }
+        int left = simd->langevin(&pass, &noise, offset, count, x, NULL, x_next, grad_square);
         ebm__hold_masked(sampler, n, x, x_next);
+        EBM__TRY(left == 0 ? EBM_OK : check_states(first, n, sampler->dim, x_next));
         from = x_next;
         pass.sigma = 0;
     }
     EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
-    if (simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square) != 0) {
-        return name_bad_state(first, n, sampler->dim, x_next);
-    }
+    int left = simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square);
     ebm__hold_masked(sampler, n, x, x_next);
+    EBM__TRY(left == 0 ? EBM_OK : check_states(first, n, sampler->dim, x_next));
     sampler->reports[chunk].accepted = n;
     return EBM_OK;
 }

@@ -36,7 +36,7 @@ static int64_t aligned(int64_t bytes) {
 
 static ebm_status begin(ebm_sampler *sampler) {
     const ebm__sampler_settings *s = &sampler->settings;
-    if (!(ebm__sampler_noise_std(sampler) > 0)) {
+    if (!((float)ebm__sampler_noise_std(sampler) > 0)) { /* as the proposal has it */
         return ebm__fail(EBM_ERR_STATE, "MALA needs noise, but the noise_std is 0");
     }
     if (!(s->temperature > 0)) {

@@ -40,7 +40,8 @@ ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy) {
 
 static ebm_status require_step(const ebm_sampler *sampler, const char *caller) {
     EBM__TRY(ebm__readable(&sampler->handle, caller));
-    return sampler->report.has_stepped ? EBM_OK : ebm__fail(EBM_ERR_STATE, "%s: the chains have not made a step yet", caller);
+    return sampler->report.has_stepped ? EBM_OK
+                                       : ebm__fail(EBM_ERR_STATE, "%s: the chains have not made a step yet", caller);
 }
 
 ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms) {

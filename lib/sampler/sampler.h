@@ -46,8 +46,8 @@ typedef struct ebm__sampler_report {
 } ebm__sampler_report;
 
 /*
- * The noise of the very first start has a number of its own: that a getter was the first to need states changes nothing that
- * comes later.
+ * The noise of the very first start has a number of its own: that a getter was the first to need states changes nothing
+ * that comes later.
  */
 enum { EBM__FIRST_EPISODE = 0 };
 

@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "core/philox.h"
 #include "model/model.h"
-#include "sampler/sampler.h"
+#include "sampler/kernel.h"
 
 /*
  * Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence.
@@ -102,6 +102,16 @@ static void pick_rows(ebm_sampler *sampler) {
     }
 }
 
+/* Fresh noise for one chain's free coordinates. */
+static void restart_chain(ebm_sampler *sampler, int64_t chain) {
+    int64_t dim = sampler->dim;
+    float *x = sampler->x + chain * dim;
+    float *noise = sampler->x_next + chain * dim; /* free between steps */
+    fill_noise(sampler, sampler->episode, chain * dim, dim, noise);
+    ebm__hold_masked(sampler, 1, x, noise);
+    memcpy(x, noise, (size_t)dim * sizeof *x);
+}
+
 static void restart_some(ebm_sampler *sampler) {
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_RESTART};
     if (sampler->settings.restart_probability == 0) {
@@ -109,7 +119,7 @@ static void restart_some(ebm_sampler *sampler) {
     }
     for (int64_t c = 0; c < sampler->n_chains; c++) {
         if (ebm__random_uniform(&sequence, c) < sampler->settings.restart_probability) {
-            fill_noise(sampler, sampler->episode, c * sampler->dim, sampler->dim, sampler->x + c * sampler->dim);
+            restart_chain(sampler, c);
         }
     }
 }
@@ -152,7 +162,12 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
 static ebm_status put_at_starts(ebm_sampler *sampler, int64_t n, const float *data, const char *caller) {
     switch (sampler->settings.start) {
         case EBM_START_NOISE:
-            fill_noise(sampler, sampler->episode, 0, sampler->n_chains * sampler->dim, sampler->x);
+            if (!sampler->started) { /* held coordinates need a value too */
+                EBM__TRY(start_from_noise(sampler, EBM__FIRST_EPISODE, caller));
+            }
+            for (int64_t c = 0; c < sampler->n_chains; c++) {
+                restart_chain(sampler, c);
+            }
             return EBM_OK;
         case EBM_START_DATA:
             copy_data(sampler, n, data);

@@ -14,6 +14,10 @@
 
 #include "test_models.h"
 
+static void release(void *data) {
+    *(int *)data += 1;
+}
+
 enum { DIM = 2, CHAINS = 4, PARAMS = 2 * DIM, ROWS = 6 };
 
 typedef struct fixture {
@@ -81,7 +85,7 @@ static void try_model(fixture *f) {
         expect(true, ebm_model_bind_params, m, PARAMS, theta);
         expect(true, ebm_model_init_params, m, 1);
         expect(true, ebm_model_set_init, m, test_init);
-        expect(true, ebm_model_set_release, m, NULL);
+        expect(true, ebm_model_set_release, m, release);
     }
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
@@ -365,10 +369,6 @@ static void destroy_all(void *data) {
     fixture *f = data;
     teardown(f);
     *f = (fixture){0};
-}
-
-static void release(void *data) {
-    *(int *)data += 1;
 }
 
 static int32_t destroy_in_progress(const ebm_trainer *trainer, void *data) {

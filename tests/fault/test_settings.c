@@ -103,7 +103,7 @@ static const struct {
 #define END 12345
     {DOUBLE(sampler, step_size), "eta", 0.01, {1e-30, 3e38, 10, END}, {0, -0.0, -1, 1e-50, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(sampler, temperature), "temperature", 1, {0, 2, 3e38, END}, {-1e-9, -1, 1e300, INF, NOT, END}},
-    {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e300, INF, -INF, NOT, END}},
+    {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e-50, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(sampler, grad_clip), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, 1e-50, NOT, END}},
     {DOUBLE(trainer, learning_rate), "rate", 1e-3, {0, 3e38, 0.5, END}, {-1e-9, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(trainer, momentum), "momentum", 0, {0, 0.999999, 0.5, END}, {1, -0.1, INF, NOT, END}},
