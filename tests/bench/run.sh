@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # All benchmarks side by side, in turn, several times; medians as one Markdown table.
-# Usage: sh tests/bench/run.sh [quick] [build folder]   (quick: one short round; without a folder, build/bench is made)
+# Usage: [ROUNDS=3] sh tests/bench/run.sh [quick] [build folder]   (quick: one short round; without a folder,
+# build/bench is made)
 # shellcheck disable=SC2086 # $quick is a word or nothing
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +18,7 @@ if [ -z "$build" ]; then
     cmake --build "$build" -j "$(nproc)" > /dev/null
 fi
 programs=$build/tests
-rounds=3
+rounds=${ROUNDS:-3}
 [ -n "$quick" ] && rounds=1
 
 python=python3
@@ -45,7 +46,6 @@ while [ $round -lt $rounds ]; do
     "$programs/bench_langevin" $quick
     peer 1 bench_langevin_peers.py
     for threads in 1 2; do
-        "$programs/bench_diagnostics" $threads $quick
         "$programs/bench_training" $threads $quick
         peer $threads bench_training_peers.py $threads
     done
