@@ -94,7 +94,7 @@ ebm_status ebm_ebfmi(int64_t n_draws, int64_t n_chains, const double *energy, do
     EBM__REQUIRE(ebfmi);
     EBM__TRY(require_energies(__func__, n_draws, n_chains, energy));
     for (int64_t c = 0; c < n_chains; c++) {
-        /* Measured from the first energy, so that equal ones give exactly 0 / 0. */
+        /* Measured from the first energy, so that equal ones, as well as one alone, give exactly 0 / 0. */
         double first = n_draws > 0 ? energy[c] : 0;
         double mean = 0;
         double changes = 0;
@@ -108,7 +108,7 @@ ebm_status ebm_ebfmi(int64_t n_draws, int64_t n_chains, const double *energy, do
             changes += change * change;
             square += (now - mean) * (now - mean);
         }
-        ebfmi[c] = n_draws > 1 ? changes / square : (double)NAN;
+        ebfmi[c] = changes / square;
     }
     return EBM_OK;
 }

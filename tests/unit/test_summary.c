@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "core/simd.h"
 #include "evaluate/sketch.h"
 #include "test_models.h"
 
@@ -216,6 +217,37 @@ static void test_merged_quantiles(void **state) {
     ebm_summary_destroy(all);
 }
 
+/* The error of a median has mean 0: without a coin, three levels would move its rank by 3 / 4096 of the rows. */
+static void test_coins_are_fair(void **state) {
+    enum { N = 8 * EBM__SKETCH_BASE, COLUMNS = 100 };
+    float *x = malloc(sizeof(float) * N * COLUMNS);
+    double median[COLUMNS];
+    double sum = 0;
+    double square = 0;
+    (void)state;
+    assert_non_null(x);
+    const ebm__sequence sequence = {.seed = 11, .stream = EBM__STREAM_NOISE};
+    ebm__simd_used()->normals(&sequence, 0, (int64_t)N * COLUMNS, x);
+    ebm_summary *summary = new_summary(COLUMNS, EBM_SUMMARY_QUANTILES);
+    assert_ok(ebm_summary_add(summary, N, x));
+    assert_ok(ebm_summary_get_quantile(summary, 0.5, median));
+    for (int d = 0; d < COLUMNS; d++) {
+        int64_t below = 0;
+        for (int64_t r = 0; r < N; r++) {
+            below += (double)x[r * COLUMNS + d] <= median[d];
+        }
+        double error = ((double)below - N / 2) / N;
+        sum += error;
+        square += error * error;
+    }
+    double mean = sum / COLUMNS;
+    double z = mean / sqrt((square / COLUMNS - mean * mean) / (COLUMNS - 1));
+    print_message("median: root mean square error %.2e, mean %.2f standard errors\n", sqrt(square / COLUMNS), z);
+    assert_true(fabs(z) < 5.5);
+    ebm_summary_destroy(summary);
+    free(x);
+}
+
 /* What is kept stands for all rows: weights add up to the count, at every count. */
 static void test_levels(void **state) {
     ebm__sketch sketch;
@@ -243,7 +275,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),     cmocka_unit_test(test_far_from_zero),
         cmocka_unit_test(test_any_split),   cmocka_unit_test(test_error_of_quantiles),
-        cmocka_unit_test(test_merged_quantiles), cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_merged_quantiles), cmocka_unit_test(test_coins_are_fair),
+        cmocka_unit_test(test_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
