@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Finds a BLAS that has CBLAS: EBM_BLAS_LIBRARIES, EBM_BLAS_INCLUDE_DIR.
-# The generic name comes first: on Debian libblas.so.3 can be exchanged (update-alternatives) after the build. The user's
-# BLA_VENDOR wins.
+# Finds a BLAS that has CBLAS: EBM_BLAS_LIBRARIES, EBM_BLAS_INCLUDE_DIR. The generic name comes first: on Debian
+# libblas.so.3 can be exchanged (update-alternatives) after the build. The user's BLA_VENDOR wins.
 include(CMakePushCheckState)
 include(CheckCSourceCompiles)
 

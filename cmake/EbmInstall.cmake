@@ -7,7 +7,8 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ebm)
 install(TARGETS ${EBM_LIBRARY_TARGETS} EXPORT ebmTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ebm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ebm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h")
 install(EXPORT ebmTargets NAMESPACE ebm:: DESTINATION ${package_dir})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
@@ -17,8 +18,8 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/ebmConfigVersion.cmake CO
 install(FILES ${PROJECT_BINARY_DIR}/ebmConfig.cmake ${PROJECT_BINARY_DIR}/ebmConfigVersion.cmake
     DESTINATION ${package_dir})
 
-# Folders in ebm.pc. The prefix is told from where ebm.pc itself stands, so that `cmake --install --prefix` and moved packages
-# work; with an absolute library folder, as some distributions set, that is not possible.
+# Folders in ebm.pc. The prefix is told from where ebm.pc itself stands, so that `cmake --install --prefix` and moved
+# packages work; with an absolute library folder, as some distributions set, that is not possible.
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
     set(pc_prefix ${CMAKE_INSTALL_PREFIX})
 else()

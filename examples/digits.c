@@ -23,6 +23,7 @@ static const float PAPER = -1.0F, INK = 1.0F;
 static const int64_t HIDDEN[] = {512, 256};
 static const double STEP_SIZE = 0.1, NOISE_STD = 0.05, GRAD_CLIP = 1.0;
 static const int64_t MCMC_STEPS = 25, BUFFER = 2048, BATCH = 128, EPOCHS = 91, GENERATE_STEPS = 300;
+enum { FAINT_EVERY = 8 };
 static const double RESTARTS = 0.05, LEARNING_RATE = 4e-3, DATA_NOISE = 0.05, PENALTY = 0.01, AVERAGE = 0.99;
 
 static void check(ebm_status status) {
@@ -41,7 +42,23 @@ static double seconds(void) {
 typedef struct progress_line {
     double start;
     int64_t total_steps;
+    ebm_sampler *sampler;
 } progress_line;
+
+/*
+ * What chains restart from in the next step. Mostly noise that covers the whole box; but such noise has much ink, and
+ * chains that start there hardly ever come by images with little of it, whose energy then stays what the network happens
+ * to make of it: for some seeds a blank image looked as likely as a digit. So every FAINT_EVERY-th step restarts from
+ * faint noise, of any strength, around paper.
+ */
+static void choose_restarts(ebm_sampler *sampler, int64_t step) {
+    if (step % FAINT_EVERY == 0) {
+        double strength = (double)(step / FAINT_EVERY * 37 % 100 + 1) / 100; /* 0.01 to 1, in a scattered order */
+        check(ebm_sampler_set_noise_start(sampler, EBM_NOISE_NORMAL, (double)PAPER, strength));
+    } else {
+        check(ebm_sampler_set_noise_start(sampler, EBM_NOISE_UNIFORM, (double)PAPER, (double)INK));
+    }
+}
 
 static int32_t show_progress(const ebm_trainer *trainer, void *user_data) {
     const progress_line *line = user_data;
@@ -50,6 +67,10 @@ static int32_t show_progress(const ebm_trainer *trainer, void *user_data) {
     double of_model = 0;
     double grad_norm = 0;
     check(ebm_trainer_get_steps(trainer, &steps));
+    choose_restarts(line->sampler, steps);
+    if (steps % 20 != 0 && steps != line->total_steps) {
+        return EBM_CB_OK;
+    }
     check(ebm_trainer_get_energy_data(trainer, &of_data));
     check(ebm_trainer_get_energy_model(trainer, &of_model));
     check(ebm_trainer_get_grad_norm(trainer, &grad_norm));
@@ -71,8 +92,8 @@ static void set_up_sampler(ebm_sampler *sampler) {
 static void train(ebm_context *context, ebm_model *model, uint64_t seed, const float *images) {
     ebm_sampler *sampler;
     ebm_trainer *trainer;
-    progress_line line = {seconds(), EPOCHS * ((N_TRAIN + BATCH - 1) / BATCH)};
     check(ebm_sampler_create(context, model, N_CHAINS, seed, &sampler));
+    progress_line line = {seconds(), EPOCHS * ((N_TRAIN + BATCH - 1) / BATCH), sampler};
     set_up_sampler(sampler);
     check(ebm_sampler_set_start(sampler, EBM_START_PERSISTENT));
     check(ebm_sampler_set_buffer(sampler, BUFFER, RESTARTS));
@@ -85,7 +106,7 @@ static void train(ebm_context *context, ebm_model *model, uint64_t seed, const f
     check(ebm_trainer_set_energy_penalty(trainer, PENALTY));
     check(ebm_trainer_set_data_noise(trainer, DATA_NOISE));
     check(ebm_trainer_set_average(trainer, AVERAGE));
-    check(ebm_trainer_set_progress(trainer, show_progress, &line, 20));
+    check(ebm_trainer_set_progress(trainer, show_progress, &line, 1));
     check(ebm_trainer_fit(trainer, N_TRAIN, images, EPOCHS));
     check(ebm_trainer_swap_average(trainer)); /* what is saved and sampled is the average */
     fprintf(stderr, "\n");

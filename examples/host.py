@@ -113,11 +113,12 @@ signal.signal(signal.SIGINT, lambda *_: (interrupted.append(True), ebm.ebm_train
 try:
     call("trainer_fit", trainer, len(data), view(data), 20)
 except RuntimeError:
-    if interrupted:
-        raise KeyboardInterrupt
-    raise
+    if not interrupted:
+        raise
 finally:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if interrupted:  # also when it came too late to stop the call
+    raise KeyboardInterrupt
 
 draws = np.empty((20, 1000, 2), dtype=np.float32)
 call("sampler_draw", sampler, 20, 20, view(draws))

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 install_packages build-essential cmake ninja-build pkg-config libblas-dev libopenblas0-pthread libjansson-dev libpng-dev \
     libcmocka-dev clang libclang-rt-14-dev llvm abigail-tools strace gfortran \
-    python3 python3-numpy python3-pytest python3-matplotlib python3-sklearn
+    python3 python3-numpy python3-pytest python3-matplotlib python3-sklearn locales
 
 # Tests of the library's own threads must not fight with those of the BLAS.
 export OPENBLAS_NUM_THREADS=1
@@ -30,7 +30,7 @@ build gcc gcc "" --
 [ "${1:-}" = quick ] && exit 0
 build clang clang "-L unit|statistical" --
 build asan clang "-L unit|fault|fuzz" -- -DEBM_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEBM_BUILD_EXAMPLES=OFF
-build tsan gcc "-L unit" -- -DEBM_SANITIZE=thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEBM_BUILD_EXAMPLES=OFF
+build tsan gcc "-L unit|fault -E io_" -- -DEBM_SANITIZE=thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEBM_BUILD_EXAMPLES=OFF
 
 # The same tests once more on the other BLAS: libblas.so.3 is a link that the dynamic loader can be pointed past.
 for blas in /usr/lib/*/blas /usr/lib/*/openblas-pthread; do

@@ -22,6 +22,7 @@
 
 #include <ebm/context.h>
 #include <ebm/energies.h>
+#include <ebm/evaluate.h>
 #include <ebm/export.h>
 #include <ebm/io.h>
 #include <ebm/model.h>

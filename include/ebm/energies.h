@@ -26,35 +26,47 @@ enum {
 };
 
 /**
- * Gaussian: E(x) = (x - m)' P (x - m) / 2. Tensors: `mean` (dim), `precision` (dim x dim).
- * The density is that of N(m, P^-1). Training moves both; only the symmetric part of P has an effect.
- * @param context may be NULL. @param dim 1 or more. @param mean dim finite floats, copied; NULL is zero.
- * @param precision dim x dim, symmetric, positive definite, copied; NULL is the identity. @param out receives the handle.
- * ebm_model_init_params sets the mean to 0 and the precision to the identity.
- * Errors: EBM_ERR_ARG (also for a matrix that is not symmetric or not positive definite), EBM_ERR_OVERFLOW. @since 0.1
+ * Gaussian: E(x) = (x - m)' P (x - m) / 2. Tensors: `mean` (dim), `precision` (dim x dim). The density is that of
+ * N(m, P^-1). Training moves both; only the symmetric part of P has an effect.
+ * @param context may be NULL.
+ * @param dim 1 or more.
+ * @param mean dim finite floats, copied; NULL is zero.
+ * @param precision dim x dim, symmetric, positive definite, copied; NULL is the identity.
+ * @param out receives the handle. ebm_model_init_params sets the mean to 0 and the precision to the identity.
+ * Errors: EBM_ERR_ARG (also for a matrix that is not symmetric or not positive definite), EBM_ERR_OVERFLOW.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_gaussian_create(ebm_context *context, int64_t dim, const float *mean, const float *precision,
                                        ebm_model **out);
 
 /**
- * Double well: E(x) = sum_i b (x_i^2 - 1)^2, two wells a coordinate with a barrier of height b between them.
- * Tensor: `barrier` (rank 0). ebm_model_init_params sets the barrier to 1.
- * @param context may be NULL. @param dim 1 or more. @param barrier b, finite and above 0. @param out receives the handle.
- * Errors: EBM_ERR_ARG. @since 0.1
+ * Double well: E(x) = sum_i b (x_i^2 - 1)^2, two wells a coordinate with a barrier of height b between them. Tensor:
+ * `barrier` (rank 0). ebm_model_init_params sets the barrier to 1.
+ * @param context may be NULL.
+ * @param dim 1 or more.
+ * @param barrier b, finite and above 0.
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_double_well_create(ebm_context *context, int64_t dim, double barrier, ebm_model **out);
 
 /**
- * Multilayer perceptron with one output: h_0 = x, h_l = act(W_l h_(l-1) + b_l), E(x) = w' h_L + b.
- * Tensors, for l = 1 .. L: `layer<l>.weight` (widths[l-1] x width of layer l-1, as torch.nn.Linear), `layer<l>.bias`;
- * then `output.weight` (1 x last width) and `output.bias` (1). Activations are float32, energies are summed in float64.
+ * Multilayer perceptron with one output: h_0 = x, h_l = act(W_l h_(l-1) + b_l), E(x) = w' h_L + b. Tensors, for l = 1
+ * .. L: `layer<l>.weight` (widths[l-1] x width of layer l-1, as torch.nn.Linear), `layer<l>.bias`; then
+ * `output.weight` (1 x last width) and `output.bias` (1). Activations are float32, energies are summed in float64.
  *
- * ebm_model_init_params draws weights from N(0, g / fan_in) and sets biases to 0, with g = 2 for SiLU, softplus and ReLU
- * (He et al. 2015, eq. 10) and g = 1 for tanh and for the output (LeCun et al. 1998). Before that all are 0.
+ * ebm_model_init_params draws weights from N(0, g / fan_in) and sets biases to 0, with g = 2 for SiLU, softplus and
+ * ReLU (He et al. 2015, eq. 10) and g = 1 for tanh and for the output (LeCun et al. 1998). Before that all are 0.
  *
- * @param context may be NULL. @param dim floats in x. @param n_hidden number of hidden layers L, 0 to 64 (0: a linear
- * energy). @param widths n_hidden sizes, each at least 1. @param activation one of EBM_ACT_... . @param out receives the handle.
- * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW. @since 0.1
+ * @param context may be NULL.
+ * @param dim floats in x.
+ * @param n_hidden number of hidden layers L, 0 to 64 (0: a linear energy).
+ * @param widths n_hidden sizes, each at least 1.
+ * @param activation one of EBM_ACT_... .
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths,
                                   int32_t activation, ebm_model **out);

@@ -25,7 +25,7 @@ typedef int32_t ebm_status;
     X(EBM_ERR_STATE, -3, "the call does not fit the state of the handle")                                         \
     X(EBM_ERR_BUSY, -4, "the handle is at work in another call")                                                  \
     X(EBM_ERR_CALLBACK, -5, "a callback of the host failed")                                                      \
-    X(EBM_ERR_NONFINITE, -6, "an energy or a gradient is not a finite number")                                    \
+    X(EBM_ERR_NONFINITE, -6, "an energy, a gradient or a parameter is not finite")                                    \
     X(EBM_ERR_DIVERGED, -7, "training has diverged")                                                              \
     X(EBM_ERR_STOPPED, -8, "stopped on request")                                                                  \
     X(EBM_ERR_OVERFLOW, -9, "a size does not fit its type")                                                       \
@@ -43,15 +43,19 @@ enum {
 };
 
 /**
- * What a status means, in English. @param status any value; an unknown one gives "unknown status".
- * @return a constant string, never freed. Never fails; any thread. @since 0.1
+ * What a status means, in English.
+ * @param status any value; an unknown one gives "unknown status".
+ * @return a constant string, never freed. Never fails; any thread.
+ * @since 0.1
  */
 EBM_API const char *ebm_status_string(int32_t status);
 
 /**
  * What went wrong in this thread's last failed call: the function, the argument and its value.
- * @return this thread's own buffer, at most 511 characters; "" before the first failure; valid until the next failure in
- * this thread. A call that succeeds leaves it as it was. Never fails; any thread. @since 0.1
+ * @return this thread's own buffer, at most 511 characters; "" before the first failure; valid until the next failure
+ *   in this thread. A call that succeeds leaves it as it was, save
+ *   ebm_model_check_gradients, which reports there. Never fails; any thread.
+ * @since 0.1
  */
 EBM_API const char *ebm_last_error(void);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file trainer.h
- * Fits theta to data by maximum likelihood. The loss of a batch is L = mean E(x+) - mean E(x-) + alpha (mean E(x+)^2 + mean E(x-)^2),
- * with x+ the data and x- the sampler's negatives; for alpha = 0 its gradient G+ - G- is that of the negative log-likelihood
- * (LeCun et al. 2006, sec. 2.2; Hinton 2002, eq. 3).
+ * Fits theta to data by maximum likelihood. The loss of a batch is L = mean E(x+) - mean E(x-) + alpha (mean E(x+)^2
+ * + mean E(x-)^2), with x+ the data and x- the sampler's negatives; for alpha = 0 its gradient G+ - G- is that of the
+ * negative log-likelihood (LeCun et al. 2006, sec. 2.2; Hinton 2002, eq. 3).
  */
 #ifndef EBM_TRAINER_H
 #define EBM_TRAINER_H
@@ -23,7 +23,10 @@ extern "C" {
 /** Fits a model. Opaque. */
 typedef struct ebm_trainer ebm_trainer;
 
-/** Looks at a trainer between two steps; its getters, the model and the sampler may be used. Answers EBM_CB_OK, or EBM_CB_STOP to stop. */
+/**
+ * Looks at a trainer between two steps; its getters, the model and the sampler may be used. Answers EBM_CB_OK, or
+ * EBM_CB_STOP to stop.
+ */
 typedef int32_t (*ebm_progress_fn)(const ebm_trainer *trainer, void *user_data);
 
 enum {
@@ -40,14 +43,22 @@ enum {
 };
 
 /**
- * Makes a trainer. @param context NULL stands for the model's own. @param model,sampler kept alive by the trainer; the sampler must be of this
- * model, and the model needs parameters and a param_grad callback. @param out receives the handle. Errors: EBM_ERR_ARG. @since 0.1
+ * Makes a trainer.
+ * @param context NULL stands for the model's own.
+ * @param model,sampler kept alive by the trainer; the sampler must be of this model, and the model needs parameters
+ *   and a param_grad callback.
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_create(ebm_context *context, ebm_model *model, ebm_sampler *sampler, ebm_trainer **out);
 /** Gives the trainer back. @since 0.1 */
 EBM_API void ebm_trainer_destroy(ebm_trainer *trainer);
 
-/* --- settings: each is checked when set, and holds from the next step on --------------------------------------------- */
+/*
+ * --- settings: each is checked when set, and holds from the next step on
+ * ---------------------------------------------
+ */
 
 /** The optimizer. A change forgets the old one's state. @param optimizer one of EBM_OPT_... . @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_optimizer(ebm_trainer *trainer, int32_t optimizer);
@@ -59,8 +70,10 @@ EBM_API ebm_status ebm_trainer_set_learning_rate(ebm_trainer *trainer, double ra
 EBM_API ebm_status ebm_trainer_get_learning_rate(const ebm_trainer *trainer, double *rate);
 /**
  * How the learning rate falls with the step t. After n_steps it stays at lr * final_ratio.
- * @param decay one of EBM_DECAY_... . @param final_ratio r: 0 to 1, above 0 for EBM_DECAY_EXPONENTIAL. @param n_steps 1 or more.
- * Both are ignored for EBM_DECAY_NONE. @since 0.1
+ * @param decay one of EBM_DECAY_... .
+ * @param final_ratio r: 0 to 1, above 0 for EBM_DECAY_EXPONENTIAL.
+ * @param n_steps 1 or more. Both are ignored for EBM_DECAY_NONE.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_set_learning_rate_decay(ebm_trainer *trainer, int32_t decay, double final_ratio,
                                                        int64_t n_steps);
@@ -83,7 +96,11 @@ EBM_API ebm_status ebm_trainer_get_epsilon(const ebm_trainer *trainer, double *e
 EBM_API ebm_status ebm_trainer_set_weight_decay(ebm_trainer *trainer, double decay);
 /** The weight decay. @param decay receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_weight_decay(const ebm_trainer *trainer, double *decay);
-/** Scales the gradient in theta down to this Euclidean norm (Pascanu et al. 2013). @param norm above 0; INFINITY, the default, is none. @since 0.1 */
+/**
+ * Scales the gradient in theta down to this Euclidean norm (Pascanu et al. 2013).
+ * @param norm above 0; INFINITY, the default, is none.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_set_grad_clip(ebm_trainer *trainer, double norm);
 /** The clip of the gradient in theta. @param norm receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_grad_clip(const ebm_trainer *trainer, double *norm);
@@ -95,74 +112,119 @@ EBM_API ebm_status ebm_trainer_get_mcmc_steps(const ebm_trainer *trainer, int64_
 EBM_API ebm_status ebm_trainer_set_batch_size(ebm_trainer *trainer, int64_t n);
 /** Rows of data in a step of ebm_trainer_fit. @param n receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_batch_size(const ebm_trainer *trainer, int64_t *n);
-/** alpha of the energy penalty, which keeps energies near 0 (Du and Mordatch 2019, sec. 3.3). @param alpha finite, 0 (the default) or more. @since 0.1 */
+/**
+ * alpha of the energy penalty, which keeps energies near 0 (Du and Mordatch 2019, sec. 3.3).
+ * @param alpha finite, 0 (the default) or more.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_set_energy_penalty(ebm_trainer *trainer, double alpha);
 /** The energy penalty. @param alpha receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_energy_penalty(const ebm_trainer *trainer, double *alpha);
-/** Standard deviation of normal noise added to the data, fresh at every step; not cut by the sampler's bounds. @param std finite, 0 (the default) or more. @since 0.1 */
+/**
+ * Standard deviation of normal noise added to the data, fresh at every step; not cut by the sampler's bounds.
+ * @param std finite, 0 (the default) or more.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_set_data_noise(ebm_trainer *trainer, double std);
 /** The noise on the data. @param std receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_data_noise(const ebm_trainer *trainer, double *std);
 /**
- * Keeps an exponential average of theta: a <- d a + (1 - d) theta after every step, starting from theta as it is at the
- * first such step (Polyak and Juditsky 1992). @param decay d, 0 (the default: keep none) to below 1. Setting 0 forgets it. @since 0.1
+ * Keeps an exponential average of theta: a <- d a + (1 - d) theta after every step, starting from theta as it is at
+ * the first such step (Polyak and Juditsky 1992). It is kept in float32, which rounds it off for d beyond 0.9999.
+ * @param decay d, 0 (the default: keep none) to below 1. Setting 0 forgets it.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_set_average(ebm_trainer *trainer, double decay);
 /** The decay of the average. @param decay receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_average(const ebm_trainer *trainer, double *decay);
 /**
  * |mean E(x+) - mean E(x-)| beyond which training counts as diverged.
- * @param limit above 0; INFINITY, the default, leaves only non-finite values. @since 0.1
+ * @param limit above 0; INFINITY, the default, leaves only non-finite values.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_set_gap_limit(ebm_trainer *trainer, double limit);
 /** The limit of the gap. @param limit receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_gap_limit(const ebm_trainer *trainer, double *limit);
 /**
- * A function to call after every so many steps, of ebm_trainer_step and ebm_trainer_fit alike. @param fn NULL is none.
- * @param user_data handed to fn, not owned. @param every 1 or more. @since 0.1
+ * A function to call after every so many steps, of ebm_trainer_step and ebm_trainer_fit alike. The step before it
+ * counts, also when it answers EBM_CB_STOP and the call returns EBM_ERR_STOPPED.
+ * @param fn NULL is none.
+ * @param user_data handed to fn, not owned.
+ * @param every 1 or more.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_set_progress(ebm_trainer *trainer, ebm_progress_fn fn, void *user_data, int64_t every);
 /** The progress function. @param fn,user_data,every receive it; each may be NULL. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_progress(const ebm_trainer *trainer, ebm_progress_fn *fn, void **user_data,
                                             int64_t *every);
 
-/* --- work ------------------------------------------------------------------------------------------------------------ */
+/*
+ * --- work
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /**
- * One step on a batch that the host brings: the sampler starts its chains by its rule and moves them, theta takes one step
- * of the optimizer. A step that fails changes nothing: parameters, chains, buffer and optimizer stand as before it. A
- * step whose new parameters are not finite, or give non-finite energies (on up to 64 rows of the batch and the negatives) or a gap
- * beyond the limit, is such a failure, so the parameters after a step that succeeded are always good ones.
- * @param n rows; any number, it may differ from the number of chains. @param x n x dim, finite.
- * Errors: EBM_ERR_ARG; EBM_ERR_STATE; EBM_ERR_CALLBACK; EBM_ERR_DIVERGED (non-finite values, or a gap beyond the limit: the
- * message names the step and the cause); EBM_ERR_STOPPED; EBM_ERR_FORKED. @since 0.1
+ * One step on a batch that the host brings: the sampler starts its chains by its rule and moves them, theta takes one
+ * step of the optimizer. A step that fails changes nothing: parameters, chains, buffer and optimizer stand as before
+ * it. A step whose new parameters are not finite, or give non-finite energies (on up to 64 rows of the batch and the
+ * negatives) or a gap beyond the limit, is such a failure, so the parameters after a step that succeeded are always
+ * good ones.
+ * @param n rows; any number, it may differ from the number of chains.
+ * @param x n x dim, finite.
+ * Errors: EBM_ERR_ARG; EBM_ERR_STATE; EBM_ERR_CALLBACK; EBM_ERR_DIVERGED (non-finite values, or a gap beyond the
+ * limit: the message names the step and the cause); EBM_ERR_STOPPED; EBM_ERR_FORKED.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float *x);
 /**
- * Steps over an array, n_epochs times, in batches of an order shuffled anew for each epoch (the last batch may be smaller). The
- * order depends on the sampler's seed and the number of the epoch, so two calls of one epoch are one call of two.
- * @param n rows. @param x n x dim, finite. @param n_epochs 0 or more.
- * Errors: as ebm_trainer_step; the steps made before one are kept. @since 0.1
+ * Steps over an array, n_epochs times, in batches of an order shuffled anew for each epoch (the last batch may be
+ * smaller). The order depends on the sampler's seed and the number of the epoch, so two calls of one epoch are one
+ * call of two. After a failure or a stop inside an epoch the next call begins that epoch anew.
+ * @param n rows.
+ * @param x n x dim, finite.
+ * @param n_epochs 0 or more.
+ * Errors: as ebm_trainer_step; the steps made before one are kept.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_fit(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_epochs);
 /**
- * The gradient of the loss on a batch, for a host with its own optimizer: moves the chains as a step does, updates nothing,
- * leaves out weight decay and clip. @param n rows. @param x n x dim, finite. @param n_params the parameter count.
- * @param grad receives n_params floats, on success only; for n = 0 it is left as it was. Errors: as ebm_trainer_step. @since 0.1
+ * The gradient of the loss on a batch, for a host with its own optimizer: moves the chains as a step does, updates
+ * nothing, leaves out weight decay and clip.
+ * @param n rows.
+ * @param x n x dim, finite.
+ * @param n_params the parameter count.
+ * @param grad receives n_params floats, on success only; for n = 0 it is left as it was.
+ * Errors: as ebm_trainer_step.
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_gradient(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_params, float *grad);
-/** Asks the running step, fit or gradient to stop: it returns EBM_ERR_STOPPED within one batch of a callback. When none is running, the next one stops at its start. Any thread, or a signal handler. @since 0.1 */
+/**
+ * Asks the running step, fit or gradient to stop: it returns EBM_ERR_STOPPED within one batch of a callback. When
+ * none is running, the next one stops at its start. Any thread, or a signal handler.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_request_stop(ebm_trainer *trainer);
 
-/** Copies the averaged parameters. @param n_params the parameter count. @param theta receives n_params floats. Errors: EBM_ERR_STATE (there is no average yet). @since 0.1 */
+/**
+ * Copies the averaged parameters.
+ * @param n_params the parameter count.
+ * @param theta receives n_params floats.
+ * Errors: EBM_ERR_STATE (there is no average yet).
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_get_average_params(const ebm_trainer *trainer, int64_t n_params, float *theta);
 /**
- * Exchanges the model's parameters with the averaged ones, to sample, score or save with those; a second call exchanges
- * them back. Until then the trainer refuses to step. Errors: EBM_ERR_STATE (there is no average yet). @since 0.1
+ * Exchanges the model's parameters with the averaged ones, to sample, score or save with those; a second call
+ * exchanges them back. Until then the trainer refuses to step.
+ * Errors: EBM_ERR_STATE (there is no average yet).
+ * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_swap_average(ebm_trainer *trainer);
 
-/* --- report: of the last step or gradient; EBM_ERR_STATE before the first ------------------------------------------- */
+/*
+ * --- report: of the last step or gradient; EBM_ERR_STATE before the first
+ * -------------------------------------------
+ */
 
 /** Steps that succeeded. @param steps receives them. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_steps(const ebm_trainer *trainer, int64_t *steps);
@@ -176,7 +238,11 @@ EBM_API ebm_status ebm_trainer_get_energy_model(const ebm_trainer *trainer, doub
 EBM_API ebm_status ebm_trainer_get_gap(const ebm_trainer *trainer, double *gap);
 /** Euclidean norm of the gradient in theta, before any clip. @param norm receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_grad_norm(const ebm_trainer *trainer, double *norm);
-/** Share of proposals accepted among the steps for the last negatives; 1 for Langevin. @param rate receives it. @since 0.1 */
+/**
+ * Share of proposals accepted among the steps for the last negatives; 1 for Langevin.
+ * @param rate receives it.
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_get_acceptance(const ebm_trainer *trainer, double *rate);
 /** The learning rate after decay that the next step will use. @param rate receives it; no step is needed. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_current_learning_rate(const ebm_trainer *trainer, double *rate);

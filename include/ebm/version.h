@@ -24,9 +24,10 @@ EBM_API int32_t ebm_version_number(void);
 EBM_API const char *ebm_version_string(void);
 
 /**
- * How the running library was built and what it chose on this processor: compiler, BLAS found at configure time, width of
- * the vector kernels in use, whether model files are supported. One line of text for bug reports; its form may change.
- * A constant string, never freed. Never fails; any thread. @since 0.1
+ * How the running library was built and what it chose on this processor: compiler, BLAS found at configure time,
+ * width of the vector kernels in use, whether model files are supported. One line of text for bug reports; its form
+ * may change. A constant string, never freed. Never fails; any thread.
+ * @since 0.1
  */
 EBM_API const char *ebm_build_info(void);
 

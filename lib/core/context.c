@@ -23,7 +23,7 @@ struct ebm_context {
 
     pthread_mutex_t lock; /* held while a loop runs or its means change; never waited for */
     ebm__pool *pool;      /* NULL: one thread */
-    pid_t owner;          /* the process that has these threads */
+    atomic_int owner;     /* the process that has these threads */
     atomic_int n_threads; /* set after `owner` */
     ebm_parallel_for_fn parallel_for; /* the host's, or NULL */
     void *parallel_for_data;
@@ -50,6 +50,7 @@ ebm_status ebm_context_create_with_allocator(ebm_alloc_fn alloc_fn, ebm_free_fn 
     }
     *context = (ebm_context){.alloc_fn = alloc_fn, .free_fn = free_fn, .opaque = opaque};
     atomic_init(&context->references, 1);
+    atomic_init(&context->owner, 0);
     atomic_init(&context->n_threads, 1);
     pthread_mutex_init(&context->lock, NULL);
     *out = context;
@@ -95,7 +96,7 @@ int32_t ebm__context_concurrency(const ebm_context *context) {
 
 ebm_status ebm__context_check_fork(const ebm_context *context) {
     int32_t n_threads = ebm__context_concurrency(context);
-    if (n_threads == 1 || getpid() == context->owner) {
+    if (n_threads == 1 || getpid() == atomic_load_explicit(&context->owner, memory_order_relaxed)) {
         return EBM_OK;
     }
     return ebm__fail(EBM_ERR_FORKED, "the context's %d threads belong to the parent of this forked process", n_threads);
@@ -120,7 +121,7 @@ ebm_status ebm_context_set_threads(ebm_context *context, int32_t n) {
     if (status == EBM_OK) {
         ebm__pool_destroy(context, context->pool);
         context->pool = pool;
-        context->owner = getpid();
+        atomic_store_explicit(&context->owner, getpid(), memory_order_relaxed);
         atomic_store_explicit(&context->n_threads, n, memory_order_release);
     }
     pthread_mutex_unlock(&context->lock);
@@ -198,9 +199,9 @@ static ebm_status run_by_host(const ebm_context *context, int64_t n_tasks, ebm_t
         return ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback returned %d", answer);
     }
     int64_t done = (int64_t)atomic_load_explicit(&counted.done, memory_order_acquire);
-    return done == n_tasks ? EBM_OK
-                           : ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback made %" PRId64 " calls of %" PRId64, done,
-                                       n_tasks);
+    return done == n_tasks
+               ? EBM_OK
+               : ebm__fail(EBM_ERR_CALLBACK, "parallel_for callback made %" PRId64 " calls of %" PRId64, done, n_tasks);
 }
 
 static void unlock(pthread_mutex_t **lock) {

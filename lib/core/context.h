@@ -23,9 +23,10 @@ ebm_status ebm__context_check_fork(const ebm_context *context);
 int32_t ebm__context_concurrency(const ebm_context *context);
 
 /*
- * Calls task(i, data) for every i in [0, n_tasks), in any order, on the context's threads; returns when all are done. Tasks
- * must not fail: they note errors in `data`. When the threads are taken (by another handle, or by a task further up the
- * stack), the calling thread does all. EBM_ERR_FORKED, EBM_ERR_CALLBACK (the host's parallel-for failed).
+ * Calls task(i, data) for every i in [0, n_tasks), in any order, on the context's threads; returns when all are done.
+ * Tasks must not fail: they note errors in `data`. When the threads are taken (by another handle, or by a task
+ * further up the stack), the calling thread does all. EBM_ERR_FORKED, EBM_ERR_CALLBACK (the host's parallel-for
+ * failed).
  */
 ebm_status ebm__parallel_for(ebm_context *context, int64_t n_tasks, ebm_task_fn task, void *data);
 

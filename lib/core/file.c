@@ -22,8 +22,8 @@
 enum {
     NAME_SIZE = PATH_MAX + sizeof SUFFIX,
     PERMISSIONS = 0777,
-    NEW_FILE = 0666,              /* less the umask */
-    MOST_AT_ONCE = 1 << 30        /* some systems refuse more in one call */
+    NEW_FILE = 0666,       /* less the umask */
+    MOST_AT_ONCE = 1 << 30 /* some systems refuse more in one call */
 };
 
 static int system_open(const char *path, int flags, mode_t mode) {
@@ -168,9 +168,9 @@ static ebm_status find_names(replacement *r, const char *path) {
 }
 
 /*
- * Takes the lock that tells a temporary file at work from a stale one. `own` is set unless another call has the lock, or had
- * it and has put another file at the name since: then the name is that call's business. Where the file system knows no locks,
- * saves of one path must not run side by side.
+ * Takes the lock that tells a temporary file at work from a stale one. `own` is set unless another call has the lock,
+ * or had it and has put another file at the name since: then the name is that call's business. Where the file system
+ * knows no locks, saves of one path must not run side by side.
  */
 static ebm_status lock_temporary(replacement *r, int fd, bool *own) {
     *own = r->calls->lock(fd) == 0 || errno != EWOULDBLOCK;

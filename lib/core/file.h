@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files: reading from the front to the back, and replacing a file as a whole so that neither a failure nor a crash leaves half
- * of it. Messages name neither the caller nor the file: whoever calls puts both before them (ebm__fail_within).
+ * Files: reading from the front to the back, and replacing a file as a whole so that neither a failure nor a crash
+ * leaves half of it. Messages name neither the caller nor the file: whoever calls puts both before them
+ * (ebm__fail_within).
  */
 #ifndef EBM_CORE_FILE_H
 #define EBM_CORE_FILE_H
@@ -47,16 +48,17 @@ ebm_status ebm__file_read(const ebm__file *file, void *bytes, int64_t n);
 void ebm__file_close(const ebm__file *file);
 
 /*
- * Makes `bytes` the content of the file at `path`, which is at every moment the old file or the new one, whole: the content goes
- * into `<path>.tmp`, which is synced and renamed, and then the directory is synced.
+ * Makes `bytes` the content of the file at `path`, which is at every moment the old file or the new one, whole: the
+ * content goes into `<path>.tmp`, which is synced and renamed, and then the directory is synced.
  *
- * A `.tmp` that a killed process has left is removed first; a lock tells it from that of a save at work, which is refused.
- * Links are followed: the file that they lead to is replaced (and has the `.tmp` beside it). An existing file's permission
- * bits are kept; a new one has 0666 & ~umask. What is there and is not a regular file is refused.
- * A failed fsync is not tried again, not even after EINTR: the kernel reports a lost page once only, so a second, successful
- * one would prove nothing.
+ * A `.tmp` that a killed process has left is removed first; a lock tells it from that of a save at work, which is
+ * refused. Links are followed: the file that they lead to is replaced (and has the `.tmp` beside it). An existing
+ * file's permission bits are kept; a new one has 0666 & ~umask. What is there and is not a regular file is refused. A
+ * failed fsync is not tried again, not even after EINTR: the kernel reports a lost page once only, so a second,
+ * successful one would prove nothing.
  *
- * EBM_ERR_IO: the old file is as it was. EBM_ERR_DURABILITY: the new file is in place, but syncing the directory failed.
+ * EBM_ERR_IO: the old file is as it was. EBM_ERR_DURABILITY: the new file is in place, but syncing the directory
+ * failed.
  */
 ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n);
 

@@ -29,9 +29,10 @@ void ebm__handle_keep(ebm__handle *handle);
 void ebm__handle_release(ebm__handle *handle);
 
 /*
- * How many callbacks of the host are running further up this thread's stack. A callback that throws (C++) leaves the count
- * one too high: that is how a call that is being unwound knows that it has not ended well. So every call of a host's
- * function stands between the two below; leaving also forgets what was thrown, and caught, inside the callback.
+ * How many callbacks of the host are running further up this thread's stack. A callback that throws (C++) leaves the
+ * count one too high: that is how a call that is being unwound knows that it has not ended well. So every call of a
+ * host's function stands between the two below; leaving also forgets what was thrown, and caught, inside the
+ * callback.
  */
 extern _Thread_local int ebm__callback_depth;
 

@@ -12,9 +12,12 @@ enum { ALIGNMENT = 64 };
 ebm_status ebm__alloc(ebm_context *context, int64_t count, size_t size, const char *caller, void *out) {
     int64_t bytes;
     if (!ebm__multiply(count, (int64_t)size, &bytes) || bytes > PTRDIFF_MAX - 2 * ALIGNMENT) {
-        return ebm__fail(EBM_ERR_OVERFLOW, "%s: %" PRId64 " items of %zu bytes do not fit in memory", caller, count, size);
+        return ebm__fail(EBM_ERR_OVERFLOW, "%s: %" PRId64 " items of %zu bytes do not fit in memory", caller, count,
+                         size);
     }
-    /* The host's allocator promises only the alignment of a C type, so the block's true start is kept just before it. */
+    /*
+     * The host's allocator promises only the alignment of a C type, so the block's true start is kept just before it.
+     */
     char *block = ebm__context_alloc(context, (size_t)bytes + ALIGNMENT + sizeof(void *));
     if (block == NULL) {
         return ebm__fail(EBM_ERR_NOMEM, "%s: no memory for %" PRId64 " items of %zu bytes", caller, count, size);

@@ -21,14 +21,15 @@ static inline bool ebm__multiply(int64_t a, int64_t b, int64_t *product) {
 
 /*
  * Memory for count * size bytes, filled with zeros and aligned to 64 bytes (a cache line, and the widest vector).
- * EBM_ERR_OVERFLOW when the product does not fit, EBM_ERR_NOMEM when there is none; `caller` stands first in the message.
+ * EBM_ERR_OVERFLOW when the product does not fit, EBM_ERR_NOMEM when there is none; `caller` stands first in the
+ * message.
  * A product of 0 gives memory that may not be read.
  */
 ebm_status ebm__alloc(ebm_context *context, int64_t count, size_t size, const char *caller, void *out);
 
 /*
- * Makes sure that *memory (which ebm__alloc gave, or NULL) has at least `bytes`, *capacity being what it has. The content is
- * lost when it has to grow. On failure both are as before.
+ * Makes sure that *memory (which ebm__alloc gave, or NULL) has at least `bytes`, *capacity being what it has. The
+ * content is lost when it has to grow. On failure both are as before.
  */
 ebm_status ebm__reserve(ebm_context *context, int64_t bytes, const char *caller, void *memory, int64_t *capacity);
 

@@ -53,8 +53,8 @@ static void work_on_chunk(int64_t chunk, void *argument) {
 }
 
 ebm_status ebm__parallel_rows(ebm_context *context, int64_t n, int64_t chunk_rows, ebm__rows_fn work, void *data) {
-    EBM__TRY(ebm__context_check_fork(context)); /* also for work that threads would not have shared */
     if (n <= chunk_rows) {
+        EBM__TRY(ebm__context_check_fork(context)); /* threads would not have shared this; the answer is the same */
         return n == 0 ? EBM_OK : work(data, 0, 0, n);
     }
     int64_t n_chunks = (n - 1) / chunk_rows + 1;

@@ -10,8 +10,8 @@
 #include "core/memory.h"
 
 /*
- * A loop of a Markov step lasts some 10 to 1,000 microseconds and the next one follows at once, so a thread looks for new
- * work for a while before it sleeps: waking one costs about 50 microseconds.
+ * A loop of a Markov step lasts some 10 to 1,000 microseconds and the next one follows at once, so a thread looks for
+ * new work for a while before it sleeps: waking one costs about 50 microseconds.
  */
 enum { SPINS = 4000 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Working memory that several threads borrow: a few blocks, kept between calls. Once there is one for every thread that the
- * context has, borrowing allocates nothing.
+ * Working memory that several threads borrow: a few blocks, kept between calls. Once there is one for every thread
+ * that the context has, borrowing allocates nothing.
  */
 #ifndef EBM_CORE_SCRATCH_H
 #define EBM_CORE_SCRATCH_H
@@ -24,7 +24,8 @@ void ebm__scratch_init(ebm__scratch *scratch, ebm_context *context);
 void ebm__scratch_clear(ebm__scratch *scratch);
 
 /*
- * Borrows at least `bytes`, aligned to 64 bytes, content undefined. NULL when there is no memory (ebm_last_error says so).
+ * Borrows at least `bytes`, aligned to 64 bytes, content undefined. NULL when there is no memory (ebm_last_error says
+ * so).
  * At the first call, and when a larger size is wanted, blocks for all of the context's threads are made at once.
  */
 void *ebm__scratch_borrow(ebm__scratch *scratch, int64_t bytes, const char *caller);

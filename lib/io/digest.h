@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The digest that finds accidents in files (not tampering): XXH64 with seed 0, after "xxHash fast digest algorithm", version
- * 0.1.1, by Yann Collet. Written as 16 lower-case hexadecimal digits, the most significant first, as that page says.
+ * The digest that finds accidents in files (not tampering): XXH64 with seed 0, after "xxHash fast digest algorithm",
+ * version 0.1.1, by Yann Collet. Written as 16 lower-case hexadecimal digits, the most significant first, as that
+ * page says.
  */
 #ifndef EBM_IO_DIGEST_H
 #define EBM_IO_DIGEST_H
@@ -12,8 +13,8 @@ enum { EBM__DIGEST_DIGITS = 16, EBM__DIGEST_STRIPE = 32 };
 
 typedef struct ebm__digest {
     uint64_t lanes[4];
-    uint64_t length;                   /* bytes so far */
-    uint8_t held[EBM__DIGEST_STRIPE];  /* the length % EBM__DIGEST_STRIPE last bytes: they wait for a whole stripe */
+    uint64_t length;                  /* bytes so far */
+    uint8_t held[EBM__DIGEST_STRIPE]; /* the length % EBM__DIGEST_STRIPE last bytes: they wait for a whole stripe */
 } ebm__digest;
 
 void ebm__digest_begin(ebm__digest *digest);

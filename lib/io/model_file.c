@@ -140,7 +140,8 @@ static ebm_status match_tensor(loading *l, const ebm_model *model, int64_t index
         return ebm__fail(EBM_ERR_MISMATCH, "the file's tensor '%s' has dtype %s, must be " DTYPE, name, entry->dtype);
     }
     if (entry->rank != rank) {
-        return ebm__fail(EBM_ERR_MISMATCH, "the file's tensor '%s' has rank %d, the model's %d", name, entry->rank, rank);
+        return ebm__fail(EBM_ERR_MISMATCH, "the file's tensor '%s' has rank %d, the model's %d", name, entry->rank,
+                         rank);
     }
     for (int32_t i = 0; i < rank; i++) {
         if (entry->shape[i] != shape[i]) {

@@ -14,7 +14,10 @@
 #include "core/memory.h"
 #include "io/little_endian.h"
 
-/* A header nests no deeper than {"name": {"shape": [..]}}, and the largest one has no more values and names than this. */
+/*
+ * A header nests no deeper than {"name": {"shape": [..]}}, and the largest one has no more values and names than
+ * this.
+ */
 enum { MOST_DEPTH = 3, MOST_ITEMS = 16 * EBM__SAFETENSORS_MOST_TENSORS };
 
 static const struct {
@@ -36,8 +39,8 @@ ebm_status ebm__safetensors_length(const uint8_t first[EBM__SAFETENSORS_LENGTH_B
                                    int64_t *length) {
     uint64_t n = ebm__read_u64(first);
     if (n > EBM__SAFETENSORS_MOST_HEADER) {
-        return ebm__fail(EBM_ERR_FORMAT, "no safetensors file: its header would have %" PRIu64 " bytes, the most is %d", n,
-                         EBM__SAFETENSORS_MOST_HEADER);
+        return ebm__fail(EBM_ERR_FORMAT, "no safetensors file: its header would have %" PRIu64 " bytes, the most is %d",
+                         n, EBM__SAFETENSORS_MOST_HEADER);
     }
     if ((int64_t)n > file_bytes - EBM__SAFETENSORS_LENGTH_BYTES) {
         return ebm__fail(EBM_ERR_CORRUPT, "the header has %" PRIu64 " bytes, but the file ends after %" PRId64, n,
@@ -47,7 +50,10 @@ ebm_status ebm__safetensors_length(const uint8_t first[EBM__SAFETENSORS_LENGTH_B
     return EBM_OK;
 }
 
-/* Looks at brackets, commas and colons alone, so that the parser is never given what would cost it much stack or memory. */
+/*
+ * Looks at brackets, commas and colons alone, so that the parser is never given what would cost it much stack or
+ * memory.
+ */
 static ebm_status check_nesting(const char *text, int64_t length) {
     int64_t depth = 0;
     int64_t items = 0;
@@ -78,8 +84,8 @@ typedef struct feed {
 } feed;
 
 /*
- * Hands the text to jansson, byte by byte: without memory its lexer blames the text, or loses a character and goes on, and what
- * it does next may reset errno. So malloc's ENOMEM is looked for before every byte.
+ * Hands the text to jansson, byte by byte: without memory its lexer blames the text, or loses a character and goes
+ * on, and what it does next may reset errno. So malloc's ENOMEM is looked for before every byte.
  */
 static size_t feed_byte(void *buffer, size_t size, void *data) {
     feed *f = data;
@@ -221,7 +227,8 @@ static ebm_status read_metadata(const json_t *metadata, char *text, int64_t leng
                              ebm__safetensors_show(key, &shown));
         }
         if (nearly_digest_key(key)) {
-            return ebm__fail(EBM_ERR_CORRUPT, "the key of the digest is damaged: '%s'", ebm__safetensors_show(key, &shown));
+            return ebm__fail(EBM_ERR_CORRUPT, "the key of the digest is damaged: '%s'",
+                             ebm__safetensors_show(key, &shown));
         }
     }
     const char *digits = json_string_value(json_object_get(metadata, EBM__SAFETENSORS_DIGEST));
@@ -230,8 +237,8 @@ static ebm_status read_metadata(const json_t *metadata, char *text, int64_t leng
     }
     char *place = strlen(digits) == EBM__DIGEST_DIGITS ? find_digits(text, length, digits) : NULL;
     if (place == NULL) {
-        return ebm__fail(EBM_ERR_CORRUPT, "the digest '%s' is not %d hexadecimal digits", ebm__safetensors_show(digits, &shown),
-                         EBM__DIGEST_DIGITS);
+        return ebm__fail(EBM_ERR_CORRUPT, "the digest '%s' is not %d hexadecimal digits",
+                         ebm__safetensors_show(digits, &shown), EBM__DIGEST_DIGITS);
     }
     header->has_digest = true;
     memcpy(header->digest, digits, EBM__DIGEST_DIGITS);
@@ -265,8 +272,8 @@ static ebm_status check_tiling(const ebm__safetensors_header *header, int64_t da
         place = entry->end;
     }
     if (place != data_bytes) {
-        return ebm__fail(EBM_ERR_CORRUPT, "the file has %" PRId64 " bytes of data, its header says %" PRId64, data_bytes,
-                         place);
+        return ebm__fail(EBM_ERR_CORRUPT, "the file has %" PRId64 " bytes of data, its header says %" PRId64,
+                         data_bytes, place);
     }
     return EBM_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads the header of a safetensors file, strictly: the tensors tile the data without hole or overlap, sizes are multiplied
- * with checks, no key stands twice, and nothing stands there that the format does not know. What is asked for in time and memory is
- * proportional to the header's length.
+ * Reads the header of a safetensors file, strictly: the tensors tile the data without hole or overlap, sizes are
+ * multiplied with checks, no key stands twice, and nothing stands there that the format does not know. What is asked
+ * for in time and memory is proportional to the header's length.
  */
 #ifndef EBM_IO_SAFETENSORS_READ_H
 #define EBM_IO_SAFETENSORS_READ_H
@@ -34,16 +34,16 @@ typedef struct ebm__safetensors_header {
 } ebm__safetensors_header;
 
 /*
- * How long the header is, from the first 8 bytes of a file of `file_bytes`. EBM_ERR_FORMAT when this is no safetensors file,
- * EBM_ERR_CORRUPT when it ends within its header.
+ * How long the header is, from the first 8 bytes of a file of `file_bytes`. EBM_ERR_FORMAT when this is no
+ * safetensors file, EBM_ERR_CORRUPT when it ends within its header.
  */
 ebm_status ebm__safetensors_length(const uint8_t first[EBM__SAFETENSORS_LENGTH_BYTES], int64_t file_bytes,
                                    int64_t *length);
 
 /*
  * Reads the header `text`, which `data_bytes` of data follow, and overwrites the digits of a digest in it with '0'.
- * EBM_ERR_FORMAT, EBM_ERR_CORRUPT (the data are shorter or longer than the header says, or the digest's key is damaged),
- * EBM_ERR_NOMEM. On failure the header is as after clearing.
+ * EBM_ERR_FORMAT, EBM_ERR_CORRUPT (the data are shorter or longer than the header says, or the digest's key is
+ * damaged), EBM_ERR_NOMEM. On failure the header is as after clearing.
  */
 ebm_status ebm__safetensors_read(ebm_context *context, char *text, int64_t length, int64_t data_bytes,
                                  ebm__safetensors_header *header);

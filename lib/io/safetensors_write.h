@@ -8,9 +8,9 @@
 #include <ebm/status.h>
 
 typedef struct ebm__safetensors_writer {
-    char *file;           /* NULL while measuring */
-    int64_t length;       /* of the file's text so far */
-    int64_t data_offset;  /* of the data in the file, once the header has been ended */
+    char *file;          /* NULL while measuring */
+    int64_t length;      /* of the file's text so far */
+    int64_t data_offset; /* of the data in the file, once the header has been ended */
     int64_t data_bytes;
     int64_t n_tensors;
 } ebm__safetensors_writer;
@@ -25,7 +25,10 @@ ebm_status ebm__safetensors_add(ebm__safetensors_writer *writer, const char *gro
                                 const int64_t *shape);
 /* Ends the header. EBM_ERR_OVERFLOW when it is beyond the limits. */
 ebm_status ebm__safetensors_end(ebm__safetensors_writer *writer);
-/* When the data stand in the file, in the machine's order of bytes: turns that round where needed, and fills in the digest. */
+/*
+ * When the data stand in the file, in the machine's order of bytes: turns that round where needed, and fills in the
+ * digest.
+ */
 void ebm__safetensors_seal(ebm__safetensors_writer *writer);
 
 #endif /* EBM_IO_SAFETENSORS_WRITE_H */

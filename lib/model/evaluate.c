@@ -16,8 +16,8 @@ int64_t ebm__model_chunk_rows(const ebm_model *model, int64_t n) {
     return model->concurrent != 0 ? ebm__rows_per_chunk(model->dim, n) : n;
 }
 
-ebm_status ebm__model_energy_rows(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                                  bool allow_infinity, double *energy, float *grad) {
+ebm_status ebm__model_energy_rows(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                  const float *x, bool allow_infinity, double *energy, float *grad) {
     return ebm__guard_energy(model, theta, first_row, n, x, allow_infinity, energy, grad);
 }
 
@@ -59,8 +59,8 @@ typedef struct param_grad_job {
 
 static ebm_status param_grad_chunk(void *data, int64_t chunk, int64_t first, int64_t n) {
     const param_grad_job *job = data;
-    return ebm__guard_param_grad(job->model, job->theta, first, n, job->x + first * job->model->dim, job->weight + first,
-                                 job->energy == NULL ? NULL : job->energy + first,
+    return ebm__guard_param_grad(job->model, job->theta, first, n, job->x + first * job->model->dim,
+                                 job->weight + first, job->energy == NULL ? NULL : job->energy + first,
                                  job->partial + chunk * job->model->n_params);
 }
 
@@ -87,8 +87,8 @@ static int64_t summed_rows_per_chunk(const ebm_model *model, int64_t n) {
     return share <= EBM__LEAST_CHUNK_ROWS ? EBM__LEAST_CHUNK_ROWS : (share + ROWS_STEP - 1) / ROWS_STEP * ROWS_STEP;
 }
 
-ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x, const float *weight,
-                                     double *energy, float *grad) {
+ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
+                                     const float *weight, double *energy, float *grad) {
     ebm__model_freeze(model);
     int64_t rows = summed_rows_per_chunk(model, n);
     int64_t n_chunks = (n - 1) / rows + 1;

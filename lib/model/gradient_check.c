@@ -9,8 +9,8 @@
 #include "model/model.h"
 
 /*
- * The step, relative to max(1, |x|). The difference has an error of about h^4 f''''' / 30 and of epsilon |f| / h; for float32
- * callbacks (epsilon = 6e-8) both are near 1e-6 at h = 2^-5.
+ * The step, relative to max(1, |x|). The difference has an error of about h^4 f''''' / 30 and of epsilon |f| / h; for
+ * float32 callbacks (epsilon = 6e-8) both are near 1e-6 at h = 2^-5.
  */
 static const double STEP = 1.0 / 32;
 enum { MOST_PARAMS = 1024, POINTS = 4 };
@@ -139,7 +139,8 @@ static void release(check *c) {
     ebm__free(context, c->theta);
 }
 
-ebm_status ebm_model_check_gradients(ebm_model *model, int64_t n, const float *x, double *worst_x, double *worst_theta) {
+ebm_status ebm_model_check_gradients(ebm_model *model, int64_t n, const float *x, double *worst_x,
+                                     double *worst_theta) {
     EBM__REQUIRE(model);
     EBM__USE(use, model);
     EBM__TRY(ebm__require_rows(model, __func__, "x", n, x));

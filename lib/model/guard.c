@@ -61,8 +61,22 @@ static ebm_status check_answer(const char *callback, int32_t answer, int64_t fir
     }
 }
 
+static bool all_energies_finite(int64_t n, const double *energy) {
+    int64_t bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        bad |= !(fabs(energy[i]) <= DBL_MAX);
+    }
+    return bad == 0;
+}
+
 static ebm_status check_energies(const char *callback, int64_t first_row, int64_t n, bool allow_infinity, int32_t sign,
                                  double *energy) {
+    if (all_energies_finite(n, energy)) { /* the usual case, in a loop that becomes vectors */
+        for (int64_t i = 0; sign == EBM_SIGN_LOG_DENSITY && i < n; i++) {
+            energy[i] = -energy[i];
+        }
+        return EBM_OK;
+    }
     for (int64_t i = 0; i < n; i++) {
         if (isnan(energy[i]) && is_poison_double(&energy[i])) {
             return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write the energy of row %" PRId64, callback,
@@ -172,8 +186,8 @@ static ebm_status check_theta_like(const ebm_model *model, const char *what, con
                      i - tensor->offset, tensor->name);
 }
 
-ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                                 const float *weight, double *energy, float *grad) {
+ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                 const float *x, const float *weight, double *energy, float *grad) {
     if (energy != NULL) {
         poison_doubles(n, energy);
     }

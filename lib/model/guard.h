@@ -13,8 +13,8 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
                              bool allow_infinity, double *energy, float *grad);
 
 /* Calls the param_grad callback once; grad has the model's n_params floats. */
-ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                                 const float *weight, double *energy, float *grad);
+ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                 const float *x, const float *weight, double *energy, float *grad);
 
 /* Calls the init callback once. */
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta);

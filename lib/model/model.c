@@ -57,7 +57,8 @@ int64_t ebm_model_dim(const ebm_model *model) {
 ebm_status ebm_model_set_sign(ebm_model *model, int32_t sign) {
     EBM__REQUIRE(model);
     if (sign != EBM_SIGN_ENERGY && sign != EBM_SIGN_LOG_DENSITY) {
-        return ebm__fail(EBM_ERR_ARG, "%s: sign is %d, must be EBM_SIGN_ENERGY or EBM_SIGN_LOG_DENSITY", __func__, sign);
+        return ebm__fail(EBM_ERR_ARG, "%s: sign is %d, must be EBM_SIGN_ENERGY or EBM_SIGN_LOG_DENSITY", __func__,
+                         sign);
     }
     EBM__USE(use, model);
     model->sign = sign;
@@ -92,7 +93,12 @@ ebm_status ebm_model_get_concurrent(const ebm_model *model, int32_t *concurrent)
 
 ebm_status ebm_model_set_release(ebm_model *model, ebm_release_fn release) {
     EBM__REQUIRE(model);
+    EBM__REQUIRE(release);
     EBM__USE(use, model);
+    if (model->release_fn != NULL) {
+        return ebm__fail(EBM_ERR_STATE, "%s: the model already has a release function, and owns its user_data",
+                         __func__);
+    }
     model->release_fn = release;
     return EBM_OK;
 }

@@ -54,22 +54,24 @@ ebm_status ebm__require_finite(const char *caller, const char *name, int64_t n, 
 ebm_status ebm__require_rows(const ebm_model *model, const char *caller, const char *name, int64_t n, const float *x);
 
 /*
- * Energies and gradients of n rows under the parameters `theta`, for callers that hold the model. energy or grad may be NULL.
+ * Energies and gradients of n rows under the parameters `theta`, for callers that hold the model. energy or grad may
+ * be NULL.
  * +infinity is left as an energy, with a gradient of zeros, when `allow_infinity`; otherwise it is EBM_ERR_NONFINITE.
- * ebm__model_energy_rows calls the callback once, in this thread, for all rows; ebm__model_energy_all in chunks, on threads, where the model allows.
+ * ebm__model_energy_rows calls the callback once, in this thread, for all rows; ebm__model_energy_all in chunks, on
+ * threads, where the model allows.
  * `first_row` is added to row numbers in messages.
  */
-ebm_status ebm__model_energy_rows(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                                  bool allow_infinity, double *energy, float *grad);
+ebm_status ebm__model_energy_rows(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                  const float *x, bool allow_infinity, double *energy, float *grad);
 ebm_status ebm__model_energy_all(ebm_model *model, const float *theta, int64_t n, const float *x, bool allow_infinity,
                                  double *energy, float *grad);
 
 /*
- * grad = sum_i weight[i] dE(x_i)/dtheta, and energies unless NULL, in chunks, on threads, where the model allows. Energies and
- * gradients are finite on success.
+ * grad = sum_i weight[i] dE(x_i)/dtheta, and energies unless NULL, in chunks, on threads, where the model allows.
+ * Energies and gradients are finite on success.
  */
-ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x, const float *weight,
-                                     double *energy, float *grad);
+ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
+                                     const float *weight, double *energy, float *grad);
 
 /* Rows that one call of the energy callback gets, of n. */
 int64_t ebm__model_chunk_rows(const ebm_model *model, int64_t n);

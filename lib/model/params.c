@@ -43,8 +43,8 @@ static ebm_status check_name(const ebm_model *model, const char *caller, const c
     }
     for (size_t i = 0; i < length; i++) {
         if (name[i] <= ' ' || name[i] > '~') {
-            return ebm__fail(EBM_ERR_ARG, "%s: name has the byte 0x%02x, must be printable ASCII without a space", caller,
-                             (unsigned char)name[i]);
+            return ebm__fail(EBM_ERR_ARG, "%s: name has the byte 0x%02x, must be printable ASCII without a space",
+                             caller, (unsigned char)name[i]);
         }
     }
     if (strcmp(name, "__metadata__") == 0) {
@@ -131,8 +131,8 @@ int64_t ebm_model_tensor_count(const ebm_model *model) {
     return model == NULL ? 0 : model->n_tensors;
 }
 
-ebm_status ebm_model_tensor_info(const ebm_model *model, int64_t index, const char **name, int32_t *rank, int64_t *shape,
-                                 int64_t *offset) {
+ebm_status ebm_model_tensor_info(const ebm_model *model, int64_t index, const char **name, int32_t *rank,
+                                 int64_t *shape, int64_t *offset) {
     EBM__REQUIRE(model);
     EBM__TRY(ebm__readable(&model->handle, __func__));
     if (index < 0 || index >= model->n_tensors) {
@@ -248,7 +248,8 @@ ebm_status ebm_model_init_params(ebm_model *model, uint64_t seed) {
     EBM__REQUIRE(model);
     EBM__USE(use, model);
     if (model->init_fn == NULL) {
-        return ebm__fail(EBM_ERR_STATE, "%s: the model has no rule for starting values; see ebm_model_set_init", __func__);
+        return ebm__fail(EBM_ERR_STATE, "%s: the model has no rule for starting values; see ebm_model_set_init",
+                         __func__);
     }
     if (model->n_params == 0) {
         return EBM_OK;

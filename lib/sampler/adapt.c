@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The warm-up: a step size by the dual averaging of Hoffman and Gelman (2014, sec. 3.2), and a metric from windows of the
- * chains' own states, as Stan has it. All chains share both: what they are accepted with is averaged, their states are pooled.
+ * The warm-up: a step size by the dual averaging of Hoffman and Gelman (2014, sec. 3.2), and a metric from windows of
+ * the chains' own states, as Stan has it. All chains share both: what they are accepted with is averaged, their
+ * states are pooled.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -97,7 +98,7 @@ static ebm_status close_window(ebm_sampler *sampler, adaptation *a) {
 
 static ebm_status after_step(ebm_sampler *sampler, void *data) {
     adaptation *a = data;
-    sampler->settings.step_size = update(&a->step_size, sampler->step_acceptance);
+    sampler->settings.step_size = update(&a->step_size, sampler->report.step_acceptance);
     int64_t step = a->done++;
     if (!a->with_metric || step < a->windows.first || step >= a->windows.end) {
         return EBM_OK;

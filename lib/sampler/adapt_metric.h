@@ -24,7 +24,10 @@ typedef struct ebm__windows {
 } ebm__windows;
 
 ebm__windows ebm__windows_plan(int64_t n_steps);
-/* After a window has been closed: the next, twice as long; or, where what is left would not hold the one after it, all that is left. */
+/*
+ * After a window has been closed: the next, twice as long; or, where what is left would not hold the one after it,
+ * all that is left.
+ */
 void ebm__windows_next(ebm__windows *windows);
 
 void ebm__moments_clear(const ebm_sampler *sampler, ebm__moments *moments);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bounds in kernels that accept and reject. They keep such a kernel exact for the density cut to them. Clamping: a proposal
- * outside has density 0 and is rejected. Reflecting: the energy is continued beyond the bounds by mirroring, E~(y) =
- * E(fold(y)), and the step is an ordinary one under E~; where the mirror has turned a coordinate's direction, so has it the
- * gradient's and the momentum's. E~ and the step are unchanged by the mirrorings, so the folded chain is reversible too.
+ * Bounds in kernels that accept and reject. They keep such a kernel exact for the density cut to them. Clamping: a
+ * proposal outside has density 0 and is rejected. Reflecting: the energy is continued beyond the bounds by mirroring,
+ * E~(y) = E(fold(y)), and the step is an ordinary one under E~; where the mirror has turned a coordinate's direction,
+ * so has it the gradient's and the momentum's. E~ and the step are unchanged by the mirrorings, so the folded chain
+ * is reversible too.
  */
 #ifndef EBM_SAMPLER_BOUNDS_H
 #define EBM_SAMPLER_BOUNDS_H
@@ -12,7 +13,10 @@
 
 #include "sampler/sampler.h"
 
-/* The mirror image of y in [lo, hi], one of which may be infinite. *direction is -1 when the image runs the other way, else 1. */
+/*
+ * The mirror image of y in [lo, hi], one of which may be infinite. *direction is -1 when the image runs the other
+ * way, else 1.
+ */
 float ebm__fold(float y, double lo, double hi, double *direction);
 
 static inline bool ebm__reflects(const ebm_sampler *sampler) {
@@ -23,8 +27,8 @@ static inline bool ebm__reflects(const ebm_sampler *sampler) {
 bool ebm__is_inside(const ebm_sampler *sampler, const float *x);
 
 /*
- * From where a proposal went, y, to where it is evaluated, x_next: inside the bounds, and finite. Where it must not go it is
- * to be rejected: false, and x_next is x.
+ * From where a proposal went, y, to where it is evaluated, x_next: inside the bounds, and finite. Where it must not
+ * go it is to be rejected: false, and x_next is x.
  */
 bool ebm__bring_inside(const ebm_sampler *sampler, const float *x, const float *y, float *x_next);
 

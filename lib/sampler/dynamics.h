@@ -2,9 +2,9 @@
 /*
  * Hamiltonian dynamics of many chains: H(x, w) = E(x) + |w|^2 / 2 at temperature T, whose density exp(-H / T) has the
  * momenta w ~ N(0, T I), as the metric whitens them (see sampler/metric.h). The leapfrog step of Duane et al. (1987) is
- * w <- w - (eta / 2) L^T dE/dx, x <- x + eta L w, w <- w - (eta / 2) L^T dE/dx. Each of the three moves one of x and w by a
- * function of the other, so volume is kept whatever the force, a clipped gradient too, and whatever L. Without a metric L is
- * the identity, with zeros for held coordinates.
+ * w <- w - (eta / 2) L^T dE/dx, x <- x + eta L w, w <- w - (eta / 2) L^T dE/dx. Each of the three moves one of x and
+ * w by a function of the other, so volume is kept whatever the force, a clipped gradient too, and whatever L. Without
+ * a metric L is the identity, with zeros for held coordinates.
  */
 #ifndef EBM_SAMPLER_DYNAMICS_H
 #define EBM_SAMPLER_DYNAMICS_H
@@ -18,7 +18,9 @@
 /* What one step of damping leaves of a momentum: exp(-gamma eta). */
 double ebm__kept_momentum(const ebm_sampler *sampler);
 
-/* For the begin of kernels that keep momenta from step to step: memory for them, and fresh ones where there are none. */
+/*
+ * For the begin of kernels that keep momenta from step to step: memory for them, and fresh ones where there are none.
+ */
 ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name);
 
 /* n rows, of chains first .. first + n - 1: w <- kept w + sqrt((1 - kept^2) T) z. z is working memory, n x dim. */
@@ -31,8 +33,9 @@ void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, flo
 void ebm__draw_step_sizes(const ebm_sampler *sampler, int64_t first, int64_t n, float *eta);
 
 /*
- * n rows: w <- w - kick[r] L^T grad, unless grad is NULL; then x <- x + drift[r] L w, unless drift is NULL, mirrored at bounds
- * that reflect, with the momentum turned. Row r stands still where kick and drift are 0. `work` has ebm__metric_work floats.
+ * n rows: w <- w - kick[r] L^T grad, unless grad is NULL; then x <- x + drift[r] L w, unless drift is NULL, mirrored
+ * at bounds that reflect, with the momentum turned. Row r stands still where kick and drift are 0. `work` has
+ * ebm__metric_work floats.
  */
 void ebm__leap(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad, float *x,
                float *w, float *work);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Hamiltonian Monte Carlo (Duane, Kennedy, Pendleton and Roweth 1987; Neal 2011): every trajectory has fresh momenta. */
+/*
+ * Hamiltonian Monte Carlo (Duane, Kennedy, Pendleton and Roweth 1987; Neal 2011): every trajectory has fresh momenta.
+ */
 #include "sampler/kernel.h"
 #include "sampler/trajectory.h"
 

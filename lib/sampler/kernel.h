@@ -18,10 +18,10 @@ typedef struct ebm__kernel {
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
     /*
-     * One step of chains first .. first + n - 1: reads sampler->x, writes sampler->x_next, fills sampler->reports[chunk]. Other
-     * chains may be moving in other threads. The callback may be called several times, each time for many chains. The step
-     * is void when a piece of it fails: x then stays, and what else the kernel keeps of these chains must be made anew by
-     * the next `begin`.
+     * One step of chains first .. first + n - 1: reads sampler->x, writes sampler->x_next, fills
+     * sampler->reports[chunk]. Other chains may be moving in other threads. The callback may be called several times,
+     * each time for many chains. The step is void when a piece of it fails: x then stays, and what else the kernel
+     * keeps of these chains must be made anew by the next `begin`.
      */
     ebm_status (*move)(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n);
     const struct ebm__kernel *probe; /* whose steps show how well a step size is accepted; NULL: its own */
@@ -44,12 +44,15 @@ enum {
 };
 
 /*
- * The begin of a kernel that keeps what it knows of where the chains stand: evaluates it anew, since the parameters may have
- * changed since the last call, also in the host's own memory.
+ * The begin of a kernel that keeps what it knows of where the chains stand: evaluates it anew, since the parameters
+ * may have changed since the last call, also in the host's own memory.
  */
 ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs);
 
-/* Evaluates n rows, of chains first .. first + n - 1, in one call of the callback; EBM_ERR_STOPPED when asked to stop. */
+/*
+ * Evaluates n rows, of chains first .. first + n - 1, in one call of the callback; EBM_ERR_STOPPED when asked to
+ * stop.
+ */
 ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,
                                 float *grad);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unadjusted Langevin steps, x <- x - eta dE/dx + sigma z (Roberts and Tweedie 1996, sec. 1.4.1; with sigma = sqrt(2 eta T) the
- * Euler-Maruyama step of the diffusion with density exp(-E/T)); or, with the noise before the gradient, y <- x + sigma z,
- * x <- y - eta dE/dx(y) (Du and Mordatch 2019). With a metric W = L L^T the gradient is multiplied by W and the noise by L.
+ * Unadjusted Langevin steps, x <- x - eta dE/dx + sigma z (Roberts and Tweedie 1996, sec. 1.4.1; with sigma = sqrt(2
+ * eta T) the Euler-Maruyama step of the diffusion with density exp(-E/T)); or, with the noise before the gradient, y
+ * <- x + sigma z, x <- y - eta dE/dx(y) (Du and Mordatch 2019). With a metric W = L L^T the gradient is multiplied by
+ * W and the noise by L.
  */
 #include "core/error.h"
 #include "core/simd.h"
@@ -29,18 +30,16 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     double *grad_square = &sampler->reports[chunk].grad_square;
     const float *from = x;
     if (sampler->settings.noise_order == EBM_NOISE_BEFORE_GRADIENT) {
-        if (simd->langevin(&pass, &noise, offset, count, x, NULL, x_next, grad_square) != 0) {
-            return ebm__kernel_check_states(sampler, first, n, x_next);
-        }
+        int left = simd->langevin(&pass, &noise, offset, count, x, NULL, x_next, grad_square);
         ebm__hold_masked(sampler, n, x, x_next);
+        EBM__TRY(left == 0 ? EBM_OK : ebm__kernel_check_states(sampler, first, n, x_next));
         from = x_next;
         pass.sigma = 0;
     }
     EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
-    if (simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square) != 0) {
-        return ebm__kernel_check_states(sampler, first, n, x_next);
-    }
+    int left = simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square);
     ebm__hold_masked(sampler, n, x, x_next);
+    EBM__TRY(left == 0 ? EBM_OK : ebm__kernel_check_states(sampler, first, n, x_next));
     sampler->reports[chunk].accepted = (double)n;
     return EBM_OK;
 }
@@ -66,8 +65,8 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
     const float *from = x;
     if (sampler->settings.noise_order == EBM_NOISE_BEFORE_GRADIENT) {
         ebm__metric_propose(sampler, &pass, first, n, x, NULL, whitened, work);
-        EBM__TRY(bound(sampler, first, n, work));
         ebm__hold_masked(sampler, n, x, work);
+        EBM__TRY(bound(sampler, first, n, work));
         from = work;
         pass.sigma = 0;
     }
@@ -76,8 +75,9 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
     sampler->reports[chunk].accepted = (double)n;
     ebm__metric_pull(sampler, n, grad, whitened, x_next); /* where the chains go to is not needed yet */
     ebm__metric_propose(sampler, &pass, first, n, from, whitened, grad, x_next);
-    EBM__TRY(bound(sampler, first, n, x_next));
     ebm__hold_masked(sampler, n, x, x_next);
+    EBM__TRY(bound(sampler, first, n, x_next));
+    ebm__hold_masked(sampler, n, x, x_next); /* -0 at a bound of 0 keeps its sign */
     return EBM_OK;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Metropolis-adjusted Langevin algorithm (Besag 1994; Roberts and Tweedie 1996): the proposal y = x - eta g(x) + sigma z, with
- * g the gradient (clipped, if it is), is accepted with probability
+ * The Metropolis-adjusted Langevin algorithm (Besag 1994; Roberts and Tweedie 1996): the proposal y = x - eta g(x) +
+ * sigma z, with g the gradient (clipped, if it is), is accepted with probability
  *     min(1, exp((E(x) - E(y)) / T) q(x | y) / q(y | x)),   q(y | x) = N(y; x - eta g(x), sigma^2 I),
- * so exp(-E/T) holds exactly for any eta and sigma, and with bounds (see sampler/bounds.h) the density cut to them. With a
- * metric W = L L^T the same holds in the coordinates that it whitens: y = x + L m, m = -eta L^T g(x) + sigma z.
+ * so exp(-E/T) holds exactly for any eta and sigma, and with bounds (see sampler/bounds.h) the density cut to them.
+ * With a metric W = L L^T the same holds in the coordinates that it whitens: y = x + L m, m = -eta L^T g(x) + sigma z.
  */
 #include <math.h>
 #include <string.h>
@@ -31,7 +31,7 @@ typedef struct proposal {
 
 static ebm_status begin(ebm_sampler *sampler) {
     const ebm__sampler_settings *s = &sampler->settings;
-    if (!(ebm__sampler_noise_std(sampler) > 0)) {
+    if (!((float)ebm__sampler_noise_std(sampler) > 0)) { /* as the proposal has it */
         return ebm__fail(EBM_ERR_STATE, "MALA needs noise, but the noise_std is 0");
     }
     if (s->noise_order != EBM_NOISE_WITH_GRADIENT) {
@@ -56,8 +56,8 @@ static double clipped(float force, double limit) {
 }
 
 /*
- * One coordinate's part of 2 sigma^2 (log q(x | y) - log q(y | x)): (m + eta g)^2 - (-m + eta g')^2 with the move m and the
- * forces g, g' at its ends, as a product.
+ * One coordinate's part of 2 sigma^2 (log q(x | y) - log q(y | x)): (m + eta g)^2 - (-m + eta g')^2 with the move m
+ * and the forces g, g' at its ends, as a product.
  */
 static double part_of_ratio(const move_seen *seen, int64_t i, double direction) {
     double move = seen->from == NULL ? (double)seen->to[i] : (double)seen->to[i] - (double)seen->from[i];

@@ -25,8 +25,8 @@ int64_t ebm__metric_size(const ebm_sampler *sampler) {
 static const double LEAST_PIVOT = 1e-13;
 
 /*
- * L of the free rows and columns of the symmetric W (Cholesky; Golub and Van Loan 2013, alg. 4.2.1), zeros elsewhere. Returns
- * the row at which W turns out not to be positive definite, or -1. Only the lower triangle of W is read.
+ * L of the free rows and columns of the symmetric W (Cholesky; Golub and Van Loan 2013, alg. 4.2.1), zeros elsewhere.
+ * Returns the row at which W turns out not to be positive definite, or -1. Only the lower triangle of W is read.
  */
 static int64_t factorize(int64_t dim, const uint8_t *mask, const float *w, double *l) {
     memset(l, 0, (size_t)(dim * dim) * sizeof *l);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The metric: an inverse mass matrix W = L L^T, best near the covariance of the target. All kernels work in the coordinates
- * that it whitens: noise and momenta are N(0, I) there, a force is pulled back to them by L^T, and what they move by is pushed
- * out to x by L. A momentum p ~ N(0, T W^-1) is w = L^T p, so that p^T W p = |w|^2.
+ * The metric: an inverse mass matrix W = L L^T, best near the covariance of the target. All kernels work in the
+ * coordinates that it whitens: noise and momenta are N(0, I) there, a force is pulled back to them by L^T, and what
+ * they move by is pushed out to x by L. A momentum p ~ N(0, T W^-1) is w = L^T p, so that p^T W p = |w|^2.
  *
- * Held coordinates have no part in it: L is the factor of the rows and columns of W that are free, with zeros elsewhere.
+ * Held coordinates have no part in it: L is the factor of the rows and columns of W that are free, with zeros
+ * elsewhere.
  */
 #ifndef EBM_SAMPLER_METRIC_H
 #define EBM_SAMPLER_METRIC_H
@@ -18,10 +19,16 @@ static inline bool ebm__has_metric(const ebm_sampler *sampler) {
     return sampler->settings.metric != EBM_METRIC_IDENTITY;
 }
 
-/* Before a row of steps, and after a change of W: makes L. EBM_ERR_STATE when the metric does not go with other settings. */
+/*
+ * Before a row of steps, and after a change of W: makes L. EBM_ERR_STATE when the metric does not go with other
+ * settings.
+ */
 ebm_status ebm__metric_prepare(ebm_sampler *sampler);
 
-/* Takes dim or dim x dim numbers for W, by the kind that is set. EBM_ERR_ARG, and W as it was, when it is not positive definite. */
+/*
+ * Takes dim or dim x dim numbers for W, by the kind that is set. EBM_ERR_ARG, and W as it was, when it is not
+ * positive definite.
+ */
 ebm_status ebm__metric_assign(ebm_sampler *sampler, const float *inverse_mass, const char *caller);
 
 /* The numbers that W has. */
@@ -39,8 +46,8 @@ void ebm__metric_pull(const ebm_sampler *sampler, int64_t n, const float *grad, 
 void ebm__metric_push(const ebm_sampler *sampler, int64_t n, const float *m, float *v);
 
 /*
- * A Langevin proposal of chains first .. first + n - 1 from x: m = sigma z - eta u, y = x + L m. u may be NULL. With sigma 0
- * there is no noise. Not for the identity.
+ * A Langevin proposal of chains first .. first + n - 1 from x: m = sigma z - eta u, y = x + L m. u may be NULL. With
+ * sigma 0 there is no noise. Not for the identity.
  */
 void ebm__metric_propose(const ebm_sampler *sampler, const ebm__langevin *pass, int64_t first, int64_t n, const float *x,
                          const float *u, float *m, float *y);

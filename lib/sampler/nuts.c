@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The No-U-Turn sampler (Hoffman and Gelman 2014) as Stan has it (Betancourt 2017): from fresh momenta the trajectory is doubled,
- * forward or backward at random, until it has turned round (see sampler/nuts_tree.h), diverges, or has been doubled max_depth
- * times. The next state is drawn from its points with weights exp(-H / T): among the points of a doubling by those weights, and
- * then the doubling's against the old trajectory's with the probability of its weight over the old one's, which favours points
- * far away (Betancourt 2017, sec. A.3.2). A doubling that is not whole is thrown away.
+ * The No-U-Turn sampler (Hoffman and Gelman 2014) as Stan has it (Betancourt 2017): from fresh momenta the trajectory
+ * is doubled, forward or backward at random, until it has turned round (see sampler/nuts_tree.h), diverges, or has
+ * been doubled max_depth times. The next state is drawn from its points with weights exp(-H / T): among the points of
+ * a doubling by those weights, and then the doubling's against the old trajectory's with the probability of its
+ * weight over the old one's, which favours points far away (Betancourt 2017, sec. A.3.2). A doubling that is not
+ * whole is thrown away.
  *
- * All chains of a piece take a leapfrog step together, whether they are in their first doubling or their tenth; a chain whose
- * trajectory is finished drops out of the batch.
+ * All chains of a piece take a leapfrog step together, whether they are in their first doubling or their tenth; a
+ * chain whose trajectory is finished drops out of the batch.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -65,7 +66,10 @@ typedef struct forest {
     float *work; /* of ebm__leap */
 } forest;
 
-/* Single draws of one chain: the point of a doubling, which doubling, which side. A trajectory has less than 2^20 points. */
+/*
+ * Single draws of one chain: the point of a doubling, which doubling, which side. A trajectory has less than 2^20
+ * points.
+ */
 enum { DRAW_POINT = 0, DRAW_DOUBLING = 1 << 22, DRAW_SIDE = 1 << 23, DRAW_BITS = 24 };
 
 static double draw(const forest *f, int64_t chain, int64_t which) {
@@ -80,10 +84,10 @@ static double log_sum(double a, double b) {
 }
 
 /*
- * What a callback computes for a row may depend, in its last bits, on the rows beside it (matrix products do), and in this
- * kernel they are others than when all chains are evaluated together. So that a run that is split gives the same bits, what is
- * known of a chain is kept where a fresh evaluation differs from it by no more than float arithmetic may. (An energy that has
- * changed by so little is followed from the chains' next points on.)
+ * What a callback computes for a row may depend, in its last bits, on the rows beside it (matrix products do), and in
+ * this kernel they are others than when all chains are evaluated together. So that a run that is split gives the same
+ * bits, what is known of a chain is kept where a fresh evaluation differs from it by no more than float arithmetic
+ * may. (An energy that has changed by so little is followed from the chains' next points on.)
  */
 static bool differs_by_rounding(int64_t dim, double temperature, double energy, const float *grad, double fresh_energy,
                                 const float *fresh_grad) {
@@ -228,7 +232,10 @@ static bool weigh(forest *f, int64_t row, tree *t) {
     return true;
 }
 
-/* A doubling is whole: its candidate may become the next state, and it becomes a part of the trajectory. False after the last. */
+/*
+ * A doubling is whole: its candidate may become the next state, and it becomes a part of the trajectory. False after
+ * the last.
+ */
 static bool join(forest *f, int64_t row, tree *t, const ebm__branch *doubling) {
     ebm_sampler *sampler = f->sampler;
     int64_t dim = sampler->dim;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When a trajectory has turned round, found without recursion: its momenta come one by one, and are joined two and two as the
- * digits of a binary number carry, so that what is kept of 2^j of them is at most j branches.
+ * When a trajectory has turned round, found without recursion: its momenta come one by one, and are joined two and
+ * two as the digits of a binary number carry, so that what is kept of 2^j of them is at most j branches.
  */
 #ifndef EBM_SAMPLER_NUTS_TREE_H
 #define EBM_SAMPLER_NUTS_TREE_H
@@ -9,7 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A part of a trajectory that is whole: the sum of its momenta, and those at its two ends. Whitened (see sampler/metric.h). */
+/*
+ * A part of a trajectory that is whole: the sum of its momenta, and those at its two ends. Whitened (see
+ * sampler/metric.h).
+ */
 typedef struct ebm__branch {
     const float *sum;
     const float *begin;
@@ -18,8 +21,8 @@ typedef struct ebm__branch {
 
 /*
  * Do two branches, of which right begins where left ends, make one that has turned round? The generalised criterion of
- * Betancourt (2017, sec. A.4.2), p^T W rho > 0 at both ends with rho the sum of momenta, for the whole; and, as Stan has it since
- * 2.21, for left with the first of right, and for right with the last of left.
+ * Betancourt (2017, sec. A.4.2), p^T W rho > 0 at both ends with rho the sum of momenta, for the whole; and, as Stan
+ * has it since 2.21, for left with the first of right, and for right with the last of left.
  */
 bool ebm__branches_turn(int64_t dim, const ebm__branch *left, const ebm__branch *right);
 
@@ -31,8 +34,8 @@ typedef struct ebm__open_branches {
 } ebm__open_branches;
 
 /*
- * Adds momentum number `leaf`, from 0, of a doubling, and joins what has become whole. False when a branch has turned round.
- * After the last momentum *joined is the whole doubling, until the next call.
+ * Adds momentum number `leaf`, from 0, of a doubling, and joins what has become whole. False when a branch has turned
+ * round. After the last momentum *joined is the whole doubling, until the next call.
  */
 bool ebm__open_branches_add(const ebm__open_branches *open, int64_t leaf, bool is_last, const float *w,
                             ebm__branch *joined);

@@ -40,14 +40,15 @@ ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy) {
 
 static ebm_status require_step(const ebm_sampler *sampler, const char *caller) {
     EBM__TRY(ebm__readable(&sampler->handle, caller));
-    return sampler->has_stepped ? EBM_OK : ebm__fail(EBM_ERR_STATE, "%s: the chains have not made a step yet", caller);
+    return sampler->report.has_stepped ? EBM_OK
+                                       : ebm__fail(EBM_ERR_STATE, "%s: the chains have not made a step yet", caller);
 }
 
 ebm_status ebm_sampler_get_grad_rms(const ebm_sampler *sampler, double *rms) {
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(rms);
     EBM__TRY(require_step(sampler, __func__));
-    *rms = sampler->grad_rms;
+    *rms = sampler->report.grad_rms;
     return EBM_OK;
 }
 
@@ -55,7 +56,7 @@ ebm_status ebm_sampler_get_acceptance(const ebm_sampler *sampler, double *rate) 
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(rate);
     EBM__TRY(require_step(sampler, __func__));
-    *rate = sampler->acceptance;
+    *rate = sampler->report.acceptance;
     return EBM_OK;
 }
 
@@ -63,7 +64,7 @@ ebm_status ebm_sampler_get_mean_leapfrog_steps(const ebm_sampler *sampler, doubl
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(steps);
     EBM__TRY(require_step(sampler, __func__));
-    *steps = sampler->mean_leaps;
+    *steps = sampler->report.mean_leaps;
     return EBM_OK;
 }
 
@@ -71,7 +72,7 @@ ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(count);
     EBM__TRY(ebm__readable(&sampler->handle, __func__));
-    *count = sampler->divergent;
+    *count = sampler->report.divergent;
     return EBM_OK;
 }
 
@@ -79,6 +80,6 @@ ebm_status ebm_sampler_get_nonfinite_count(const ebm_sampler *sampler, int64_t *
     EBM__REQUIRE(sampler);
     EBM__REQUIRE(count);
     EBM__TRY(ebm__readable(&sampler->handle, __func__));
-    *count = sampler->impossible;
+    *count = sampler->report.impossible;
     return EBM_OK;
 }

@@ -64,12 +64,12 @@ static void commit_step(ebm_sampler *sampler, const ebm__kernel *kernel, int64_t
         grad_square += sampler->reports[c].grad_square;
         totals_so_far->accepted += sampler->reports[c].accepted;
         totals_so_far->leaps += sampler->reports[c].leaps;
-        sampler->impossible += sampler->reports[c].impossible;
-        sampler->divergent += sampler->reports[c].divergent;
+        sampler->report.impossible += sampler->reports[c].impossible;
+        sampler->report.divergent += sampler->reports[c].divergent;
     }
-    sampler->grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
-    sampler->step_acceptance = mean_acceptance(sampler, n_chunks);
-    sampler->has_stepped = true;
+    sampler->report.grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
+    sampler->report.step_acceptance = mean_acceptance(sampler, n_chunks);
+    sampler->report.has_stepped = true;
     swap(&sampler->x, &sampler->x_next);
     if (kernel->keeps_momenta) {
         swap(&sampler->momenta, &sampler->momenta_next);
@@ -113,8 +113,8 @@ static ebm_status step_all(ebm_sampler *sampler, const work *w, const char *call
     }
     if (done > 0) {
         double moves = (double)done * (double)sampler->n_chains;
-        sampler->acceptance = so_far.accepted / moves;
-        sampler->mean_leaps = (double)so_far.leaps / moves;
+        sampler->report.acceptance = so_far.accepted / moves;
+        sampler->report.mean_leaps = (double)so_far.leaps / moves;
     }
     return status == EBM_OK ? EBM_OK
                             : ebm__fail_within(status, "%s: Markov step %" PRIu64 ": ", caller, sampler->step + 1);

@@ -89,6 +89,7 @@ ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_
     sampler->dim = model->dim;
     sampler->seed = seed;
     sampler->settings = DEFAULTS;
+    sampler->episode = EBM__FIRST_EPISODE + 1;
     atomic_init(&sampler->stop, false);
     ebm_status status = allocate_states(sampler, __func__);
     if (status != EBM_OK) {

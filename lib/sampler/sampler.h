@@ -46,6 +46,23 @@ typedef struct ebm__chunk_report {
     int64_t leaps;      /* leapfrog steps */
 } ebm__chunk_report;
 
+/* What the last run, draw or batch of negatives told. */
+typedef struct ebm__sampler_report {
+    bool has_stepped;
+    double grad_rms; /* of the last step */
+    double acceptance;
+    double mean_leaps;      /* leapfrog steps of a chain in a step */
+    double step_acceptance; /* of the last step, as a mean probability */
+    int64_t impossible;     /* since creation */
+    int64_t divergent;      /* since creation */
+} ebm__sampler_report;
+
+/*
+ * The noise of the very first start has a number of its own: that a getter was the first to need states changes nothing
+ * that comes later.
+ */
+enum { EBM__FIRST_EPISODE = 0 };
+
 struct ebm_sampler {
     ebm__handle handle;
     ebm_model *model; /* kept */
@@ -89,18 +106,12 @@ struct ebm_sampler {
     float *saved_momenta;
     uint64_t saved_step, saved_episode;
     bool saved_started, saved_has_momenta;
-    int64_t saved_impossible, saved_divergent;
+    ebm__sampler_report saved_report;
 
     double *adapt_memory; /* while adapting: see sampler/adapt.c */
     int64_t adapt_bytes;
 
-    /* Of the last run. */
-    bool has_stepped;
-    double grad_rms;
-    double acceptance;
-    double mean_leaps; /* leapfrog steps of a chain in a step */
-    double step_acceptance; /* of the last step, as a mean probability */
-    int64_t impossible, divergent; /* since creation */
+    ebm__sampler_report report;
 
     atomic_bool stop;
     const atomic_bool *outer_stop; /* the trainer's, while it is at work */
@@ -120,12 +131,10 @@ bool ebm__sampler_stop_requested(const ebm_sampler *sampler);
 
 /* starts.c: first states, by the start rule, when there are none. */
 ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller);
-/* starts.c: fresh noise for all chains, whatever the rule. */
-ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *caller);
 
 /*
- * run.c: moves all chains, which have started. After every `thin` steps the states are appended to `out`, unless that is NULL. On
- * failure the chains stand where the last whole step left them.
+ * run.c: moves all chains, which have started. After every `thin` steps the states are appended to `out`, unless that
+ * is NULL. On failure the chains stand where the last whole step left them.
  */
 ebm_status ebm__sampler_advance(ebm_sampler *sampler, int64_t n_steps, int64_t thin, float *out, const char *caller);
 
@@ -137,8 +146,9 @@ ebm_status ebm__sampler_advance_with(ebm_sampler *sampler, int64_t n_steps, ebm_
 ebm_status ebm__sampler_probe(ebm_sampler *sampler, double *acceptance);
 
 /*
- * starts.c: a batch of negatives for a trainer: begin puts the chains at their starts (data: n rows, for EBM_START_DATA), then
- * ebm__sampler_advance moves them; then either finish keeps them, or undo puts all back as it was before begin.
+ * starts.c: a batch of negatives for a trainer: begin puts the chains at their starts (data: n rows, for
+ * EBM_START_DATA), then ebm__sampler_advance moves them; then either finish keeps them, or undo puts all back as it
+ * was before begin.
  */
 ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const float *data, const char *caller);
 void ebm__sampler_finish_negatives(ebm_sampler *sampler);

@@ -51,7 +51,7 @@ ebm_status ebm_sampler_get_step_size(const ebm_sampler *sampler, double *eta) {
 
 ebm_status ebm_sampler_set_noise_std(ebm_sampler *sampler, double sigma) {
     EBM__REQUIRE(sampler);
-    bool valid = sigma == EBM_NOISE_STD_AUTO || (isfinite((float)sigma) && sigma >= 0);
+    bool valid = sigma == EBM_NOISE_STD_AUTO || (isfinite((float)sigma) && (sigma == 0 || (float)sigma > 0));
     return ebm__sampler_set_double(sampler, __func__, "sigma", sigma, valid,
                                    "finite, 0 or more, or EBM_NOISE_STD_AUTO (-1)", &sampler->settings.noise_std);
 }

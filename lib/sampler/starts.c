@@ -9,7 +9,9 @@
 #include "model/model.h"
 #include "sampler/kernel.h"
 
-/* Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence. */
+/*
+ * Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence.
+ */
 static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, float sigma, int64_t first, int64_t n,
                   float *x) {
     ebm__langevin pass = ebm__sampler_pass(sampler);
@@ -18,10 +20,10 @@ static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, flo
     ebm__simd_used()->langevin(&pass, sequence, first, n, x, NULL, x, &unused);
 }
 
-/* Fresh noise for n floats: numbers first, first + 1, ... of this episode. */
-static void fill_noise(const ebm_sampler *sampler, int64_t first, int64_t n, float *x) {
+/* Fresh noise for n floats: numbers first, first + 1, ... of an episode. */
+static void fill_noise(const ebm_sampler *sampler, uint64_t episode, int64_t first, int64_t n, float *x) {
     const ebm__sampler_settings *s = &sampler->settings;
-    ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_START};
+    ebm__sequence sequence = {.seed = sampler->seed, .step = episode, .stream = EBM__STREAM_START};
     if (s->noise_kind == EBM_NOISE_UNIFORM) {
         ebm__simd_used()->uniforms(&sequence, first, n, x);
         for (int64_t i = 0; i < n; i++) {
@@ -51,19 +53,19 @@ static ebm_status allocate_buffer(ebm_sampler *sampler, const char *caller) {
 }
 
 /* The noise of an episode belongs first to the chains, then to the buffer. */
-static ebm_status start_buffer(ebm_sampler *sampler, const char *caller) {
+static ebm_status start_buffer(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     EBM__TRY(allocate_buffer(sampler, caller));
-    fill_noise(sampler, sampler->n_chains * sampler->dim, sampler->settings.capacity * sampler->dim, sampler->buffer);
+    fill_noise(sampler, episode, sampler->n_chains * sampler->dim, sampler->settings.capacity * sampler->dim,
+               sampler->buffer);
     sampler->buffer_started = true;
     return EBM_OK;
 }
 
-ebm_status ebm__sampler_start_from_noise(ebm_sampler *sampler, const char *caller) {
+static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     if (needs_buffer(sampler)) {
-        EBM__TRY(start_buffer(sampler, caller));
+        EBM__TRY(start_buffer(sampler, episode, caller));
     }
-    fill_noise(sampler, 0, sampler->n_chains * sampler->dim, sampler->x);
-    sampler->episode++;
+    fill_noise(sampler, episode, 0, sampler->n_chains * sampler->dim, sampler->x);
     sampler->started = true;
     sampler->has_momenta = false;
     return EBM_OK;
@@ -78,10 +80,13 @@ ebm_status ebm__sampler_start(ebm_sampler *sampler, const char *caller) {
                          "%s: the chains start from data, and none was given: call ebm_sampler_set_states, or train",
                          caller);
     }
-    return ebm__sampler_start_from_noise(sampler, caller);
+    return start_from_noise(sampler, EBM__FIRST_EPISODE, caller);
 }
 
-/* n_chains different rows of the buffer, each set equally likely: the first swaps of Fisher and Yates (Knuth 1997, 3.4.2 P). */
+/*
+ * n_chains different rows of the buffer, each set equally likely: the first swaps of Fisher and Yates (Knuth 1997,
+ * 3.4.2 P).
+ */
 static void pick_rows(ebm_sampler *sampler) {
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_PICK};
     int64_t capacity = sampler->settings.capacity;
@@ -98,6 +103,16 @@ static void pick_rows(ebm_sampler *sampler) {
     }
 }
 
+/* Fresh noise for one chain's free coordinates. */
+static void restart_chain(ebm_sampler *sampler, int64_t chain) {
+    int64_t dim = sampler->dim;
+    float *x = sampler->x + chain * dim;
+    float *noise = sampler->x_next + chain * dim; /* free between steps */
+    fill_noise(sampler, sampler->episode, chain * dim, dim, noise);
+    ebm__hold_masked(sampler, 1, x, noise);
+    memcpy(x, noise, (size_t)dim * sizeof *x);
+}
+
 static void restart_some(ebm_sampler *sampler) {
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_RESTART};
     if (sampler->settings.restart_probability == 0) {
@@ -105,7 +120,7 @@ static void restart_some(ebm_sampler *sampler) {
     }
     for (int64_t c = 0; c < sampler->n_chains; c++) {
         if (ebm__random_uniform(&sequence, c) < sampler->settings.restart_probability) {
-            fill_noise(sampler, c * sampler->dim, sampler->dim, sampler->x + c * sampler->dim);
+            restart_chain(sampler, c);
         }
     }
 }
@@ -124,7 +139,7 @@ static ebm_status go_on(ebm_sampler *sampler, const char *caller) {
     EBM__TRY(ebm__sampler_start(sampler, caller));
     if (needs_buffer(sampler)) {
         if (!sampler->buffer_started) {
-            EBM__TRY(start_buffer(sampler, caller));
+            EBM__TRY(start_buffer(sampler, sampler->episode, caller));
         }
         pick_rows(sampler);
     }
@@ -149,8 +164,7 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
     sampler->saved_step = sampler->step;
     sampler->saved_episode = sampler->episode;
     sampler->saved_started = sampler->started;
-    sampler->saved_impossible = sampler->impossible;
-    sampler->saved_divergent = sampler->divergent;
+    sampler->saved_report = sampler->report;
     return EBM_OK;
 }
 
@@ -163,7 +177,12 @@ static bool all_go_on(const ebm_sampler *sampler) {
 static ebm_status put_at_starts(ebm_sampler *sampler, int64_t n, const float *data, const char *caller) {
     switch (sampler->settings.start) {
         case EBM_START_NOISE:
-            fill_noise(sampler, 0, sampler->n_chains * sampler->dim, sampler->x);
+            if (!sampler->started) { /* held coordinates need a value too */
+                EBM__TRY(start_from_noise(sampler, EBM__FIRST_EPISODE, caller));
+            }
+            for (int64_t c = 0; c < sampler->n_chains; c++) {
+                restart_chain(sampler, c);
+            }
             return EBM_OK;
         case EBM_START_DATA:
             copy_data(sampler, n, data);
@@ -206,14 +225,15 @@ void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
     sampler->step = sampler->saved_step;
     sampler->episode = sampler->saved_episode;
     sampler->started = sampler->saved_started;
-    sampler->impossible = sampler->saved_impossible;
-    sampler->divergent = sampler->saved_divergent;
+    sampler->report = sampler->saved_report;
 }
 
 ebm_status ebm_sampler_restart(ebm_sampler *sampler) {
     EBM__REQUIRE(sampler);
     EBM__USE(use, sampler);
-    return ebm__sampler_start_from_noise(sampler, __func__);
+    EBM__TRY(start_from_noise(sampler, sampler->episode, __func__));
+    sampler->episode++;
+    return EBM_OK;
 }
 
 static ebm_status check_chain_count(const ebm_sampler *sampler, const char *caller, int64_t n) {
@@ -240,7 +260,7 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
                          outside % sampler->dim, sampler->settings.lo, sampler->settings.hi);
     }
     if (!sampler->started) { /* the chains that are not set stand at noise */
-        EBM__TRY(ebm__sampler_start_from_noise(sampler, __func__));
+        EBM__TRY(start_from_noise(sampler, EBM__FIRST_EPISODE, __func__));
     }
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
     sampler->has_momenta = false;

@@ -56,7 +56,10 @@ static void take_off(ebm_sampler *sampler, const ebm__trajectory *plan, int64_t 
     }
 }
 
-/* The row stays at its chain's state, where the energy is known to be computable, until the others have come to their ends. */
+/*
+ * The row stays at its chain's state, where the energy is known to be computable, until the others have come to their
+ * ends.
+ */
 static void ground(ebm_sampler *sampler, int64_t chain, int64_t r, uint8_t fate, flight *f) {
     int64_t dim = sampler->dim;
     f->fate[r] = fate;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Underdamped Langevin dynamics, dx = w dt, dw = -dE/dx dt - gamma w dt + sqrt(2 gamma T) dW, in the splitting BAOAB of Leimkuhler
- * and Matthews (2013): with h = eta,
+ * Underdamped Langevin dynamics, dx = w dt, dw = -dE/dx dt - gamma w dt + sqrt(2 gamma T) dW, in the splitting BAOAB
+ * of Leimkuhler and Matthews (2013): with h = eta,
  *     B: w <- w - h/2 dE/dx   A: x <- x + h/2 w   O: w <- c w + sqrt((1 - c^2) T) z, c = exp(-gamma h)   A   B
  * The end's gradient is the next step's first: one gradient a step. Not adjusted, so biased by h^2; of Gaussians the
  * variances of x are exact for any stable h.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Underdamped Langevin dynamics made exact: the momenta are damped, then one leapfrog step is accepted or rejected, and a
- * rejection turns the momenta round (Horowitz 1991). Two half dampings between two leapfrog steps make one whole, so this is the
- * OBABO scheme of Bou-Rabee and Vanden-Eijnden (2010), seen between the two.
+ * Underdamped Langevin dynamics made exact: the momenta are damped, then one leapfrog step is accepted or rejected,
+ * and a rejection turns the momenta round (Horowitz 1991). Two half dampings between two leapfrog steps make one
+ * whole, so this is the OBABO scheme of Bou-Rabee and Vanden-Eijnden (2010), seen between the two.
  */
 #include <math.h>
 

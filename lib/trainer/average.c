@@ -25,10 +25,10 @@ void ebm__average_update(ebm_trainer *trainer) {
     if (trainer->average == NULL) {
         return;
     }
-    float keep = (float)trainer->settings.average_decay;
-    float take = (float)(1 - trainer->settings.average_decay);
-    for (int64_t i = 0; i < trainer->model->n_params; i++) {
-        trainer->average[i] = keep * trainer->average[i] + take * trainer->model->theta[i];
+    double take = 1 - trainer->settings.average_decay;
+    for (int64_t i = 0; i < trainer->model->n_params; i++) { /* in this form a constant theta stays what it is */
+        double average = (double)trainer->average[i];
+        trainer->average[i] = (float)(average + take * ((double)trainer->model->theta[i] - average));
     }
 }
 
@@ -40,7 +40,8 @@ ebm_status ebm_trainer_set_average(ebm_trainer *trainer, double decay) {
     EBM__USE(use, trainer);
     if (decay == 0) {
         if (trainer->swapped) {
-            return ebm__fail(EBM_ERR_STATE, "%s: decay is 0, but the model has the averaged parameters; exchange them first",
+            return ebm__fail(EBM_ERR_STATE,
+                             "%s: decay is 0, but the model has the averaged parameters; exchange them first",
                              __func__);
         }
         ebm__free(trainer->handle.context, trainer->average);

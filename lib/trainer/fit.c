@@ -9,7 +9,10 @@
 #include "core/philox.h"
 #include "trainer/trainer.h"
 
-/* Every order equally likely (Fisher and Yates; Knuth 1997, algorithm 3.4.2 P), from the seed and the epoch's number alone. */
+/*
+ * Every order equally likely (Fisher and Yates; Knuth 1997, algorithm 3.4.2 P), from the seed and the epoch's number
+ * alone.
+ */
 static void shuffle(const ebm_trainer *trainer, int64_t n, int64_t *order) {
     ebm__sequence sequence = {.seed = trainer->sampler->seed,
                               .step = (uint64_t)trainer->epochs,
@@ -31,20 +34,29 @@ static void gather(int64_t dim, int64_t n, const int64_t *order, const float *x,
     }
 }
 
+static void finish_epoch(ebm_trainer *trainer) {
+    trainer->epochs++;
+    ebm__log(trainer->handle.context, EBM_LOG_INFO,
+             "epoch %" PRId64 ", step %" PRId64
+             ": E of data %.6g, of negatives %.6g, gradient norm %.6g, learning rate %.3g",
+             trainer->epochs, trainer->steps, trainer->report.energy_data, trainer->report.energy_model,
+             trainer->report.grad_norm, ebm__trainer_learning_rate(trainer));
+}
+
 static ebm_status fit_epoch(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
     int64_t dim = trainer->model->dim;
     int64_t size = trainer->settings.batch_size;
     shuffle(trainer, n, trainer->order);
     for (int64_t first = 0; first < n; first += size) {
         int64_t rows = n - first < size ? n - first : size;
+        int64_t steps = trainer->steps;
         gather(dim, rows, trainer->order + first, x, trainer->batch);
-        EBM__TRY(ebm__trainer_step(trainer, rows, trainer->batch, caller));
+        ebm_status status = ebm__trainer_step(trainer, rows, trainer->batch, caller);
+        if (trainer->steps > steps && first + rows == n) { /* also when the progress function then asked to stop */
+            finish_epoch(trainer);
+        }
+        EBM__TRY(status);
     }
-    trainer->epochs++;
-    ebm__log(trainer->handle.context, EBM_LOG_INFO,
-             "epoch %" PRId64 ", step %" PRId64 ": E of data %.6g, of negatives %.6g, gradient norm %.6g, learning rate %.3g",
-             trainer->epochs, trainer->steps, trainer->report.energy_data, trainer->report.energy_model,
-             trainer->report.grad_norm, ebm__trainer_learning_rate(trainer));
     return EBM_OK;
 }
 
@@ -60,7 +72,8 @@ ebm_status ebm_trainer_fit(ebm_trainer *trainer, int64_t n, const float *x, int6
     }
     ebm_context *context = trainer->handle.context;
     int64_t rows = n < trainer->settings.batch_size ? n : trainer->settings.batch_size;
-    EBM__TRY(ebm__reserve(context, n * (int64_t)sizeof *trainer->order, __func__, &trainer->order, &trainer->order_bytes));
+    EBM__TRY(
+        ebm__reserve(context, n * (int64_t)sizeof *trainer->order, __func__, &trainer->order, &trainer->order_bytes));
     EBM__TRY(ebm__reserve(context, rows * trainer->model->dim * (int64_t)sizeof *x, __func__, &trainer->batch,
                           &trainer->batch_bytes));
     for (int64_t epoch = 0; epoch < n_epochs; epoch++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient of the loss on one batch: negatives from the sampler, energies, signed weights, and one weighted parameter
- * gradient over [x+; x-]. With L = mean E+ - mean E- + alpha (mean E+^2 + mean E-^2),
+ * The gradient of the loss on one batch: negatives from the sampler, energies, signed weights, and one weighted
+ * parameter gradient over [x+; x-]. With L = mean E+ - mean E- + alpha (mean E+^2 + mean E-^2),
  *     dL/dtheta = sum over x+ of (1 + 2 alpha E+) / n dE/dtheta + sum over x- of (-1 + 2 alpha E-) / m dE/dtheta.
  */
 #include <inttypes.h>
@@ -85,8 +85,8 @@ ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data
     if (isfinite(gap) && fabs(gap) <= trainer->settings.gap_limit) {
         return EBM_OK;
     }
-    return ebm__fail(EBM_ERR_DIVERGED, "the gap is %g (mean E of data %g, of negatives %g), beyond the limit of %g", gap,
-                     energy_data, energy_model, trainer->settings.gap_limit);
+    return ebm__fail(EBM_ERR_DIVERGED, "the gap is %g (mean E of data %g, of negatives %g), beyond the limit of %g",
+                     gap, energy_data, energy_model, trainer->settings.gap_limit);
 }
 
 static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
@@ -103,7 +103,7 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     report->energy_data = mean(n, trainer->energy);
     report->energy_model = mean(m, trainer->energy + n);
     report->grad_norm = euclidean_norm(model->n_params, trainer->grad);
-    report->acceptance = sampler->acceptance;
+    report->acceptance = sampler->report.acceptance;
     EBM__TRY(ebm__trainer_check_stop(trainer));
     return ebm__trainer_check_gap(trainer, report->energy_data, report->energy_model);
 }
@@ -132,8 +132,8 @@ ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x,
                                 const char *caller) {
     ebm_sampler *sampler = trainer->sampler;
     if (trainer->swapped) {
-        return ebm__fail(EBM_ERR_STATE, "%s: the model has the averaged parameters; call ebm_trainer_swap_average first",
-                         caller);
+        return ebm__fail(EBM_ERR_STATE,
+                         "%s: the model has the averaged parameters; call ebm_trainer_swap_average first", caller);
     }
     EBM__TRY(reserve_batch(trainer, n + sampler->n_chains, caller));
     ebm_status status = copy_data(trainer, n, x);

@@ -43,8 +43,8 @@ static bool finite_float(double value) {
 ebm_status ebm_trainer_set_optimizer(ebm_trainer *trainer, int32_t optimizer) {
     EBM__REQUIRE(trainer);
     if (optimizer < EBM_OPT_SGD || optimizer > EBM_OPT_ADAMW) {
-        return ebm__fail(EBM_ERR_ARG, "%s: optimizer is %d, must be EBM_OPT_SGD, EBM_OPT_ADAM or EBM_OPT_ADAMW", __func__,
-                         optimizer);
+        return ebm__fail(EBM_ERR_ARG, "%s: optimizer is %d, must be EBM_OPT_SGD, EBM_OPT_ADAM or EBM_OPT_ADAMW",
+                         __func__, optimizer);
     }
     EBM__USE(use, trainer);
     if (optimizer != trainer->settings.optimizer) {
@@ -210,7 +210,8 @@ ebm_status ebm_trainer_get_data_noise(const ebm_trainer *trainer, double *std) {
 
 ebm_status ebm_trainer_set_gap_limit(ebm_trainer *trainer, double limit) {
     EBM__REQUIRE(trainer);
-    return set_double(trainer, __func__, "limit", limit, limit > 0, "above 0, or INFINITY", &trainer->settings.gap_limit);
+    return set_double(trainer, __func__, "limit", limit, limit > 0, "above 0, or INFINITY",
+                      &trainer->settings.gap_limit);
 }
 
 ebm_status ebm_trainer_get_gap_limit(const ebm_trainer *trainer, double *limit) {

@@ -6,7 +6,10 @@
 #include "core/error.h"
 #include "trainer/trainer.h"
 
-/* Rows of data, and of negatives, that a proposed theta is looked at with: enough to see an explosion, too few to be felt. */
+/*
+ * Rows of data, and of negatives, that a proposed theta is looked at with: enough to see an explosion, too few to be
+ * felt.
+ */
 enum { PROBE_ROWS = 32 };
 
 /* The probe is the end of the data and the beginning of the negatives, which are neighbours in trainer->rows. */
@@ -80,8 +83,8 @@ static ebm_status show_progress(ebm_trainer *trainer, const char *caller) {
             return ebm__fail(EBM_ERR_STOPPED, "%s: the progress callback asked to stop after step %" PRId64, caller,
                              trainer->steps);
         default:
-            return ebm__fail(EBM_ERR_CALLBACK, "%s: the progress callback returned %d after step %" PRId64, caller, answer,
-                             trainer->steps);
+            return ebm__fail(EBM_ERR_CALLBACK, "%s: the progress callback returned %d after step %" PRId64, caller,
+                             answer, trainer->steps);
     }
 }
 

@@ -44,8 +44,8 @@ typedef struct ebm__trainer_report {
 } ebm__trainer_report;
 
 /*
- * The optimizer's state. A step writes the new values into the second set, which becomes the first only when the step is known
- * to be good: a step that fails has nothing to put back.
+ * The optimizer's state. A step writes the new values into the second set, which becomes the first only when the step
+ * is known to be good: a step that fails has nothing to put back.
  */
 typedef struct ebm__optimizer {
     float *first, *second;           /* moments; SGD has its velocity in `first` */
@@ -86,9 +86,9 @@ struct ebm_trainer {
 };
 
 /*
- * gradient.c: moves the chains and computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers into *report. The
- * caller holds trainer, sampler and model, and ends with ebm__sampler_finish_negatives or ebm__sampler_undo_negatives; on
- * failure that has been done.
+ * gradient.c: moves the chains and computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers
+ * into *report. The caller holds trainer, sampler and model, and ends with ebm__sampler_finish_negatives or
+ * ebm__sampler_undo_negatives; on failure that has been done.
  */
 ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x, ebm__trainer_report *report,
                                 const char *caller);
@@ -105,13 +105,19 @@ ebm_status ebm__trainer_check_stop(const ebm_trainer *trainer);
  */
 ebm_status ebm__trainer_failed(ebm_trainer *trainer, ebm_status status, const char *caller);
 
-/* optimizer.c: writes what a step makes of theta and of the moments into the `next` arrays; and lets them become the present. */
+/*
+ * optimizer.c: writes what a step makes of theta and of the moments into the `next` arrays; and lets them become the
+ * present.
+ */
 ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const char *caller);
 void ebm__optimizer_accept(ebm_trainer *trainer);
 void ebm__optimizer_clear(ebm_trainer *trainer);
 double ebm__trainer_learning_rate(const ebm_trainer *trainer);
 
-/* average.c: memory for it, before the step can still fail; then, around the change of theta, its start and its update. */
+/*
+ * average.c: memory for it, before the step can still fail; then, around the change of theta, its start and its
+ * update.
+ */
 ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller);
 void ebm__average_start(ebm_trainer *trainer);
 void ebm__average_update(ebm_trainer *trainer);

@@ -5,15 +5,16 @@ for tool in abidw abidiff; do
 done
 baseline=$source/tests/abi/baseline/libebm-$version.abi
 
-# write_abi <source tree> <build folder> <output>: builds the library with debug information, again where that is done already.
+# write_abi <source tree> <build folder> <output>: builds the library with debug information, again where that is done
+# already.
 write_abi() {
     if [ ! -e "$2/CMakeCache.txt" ]; then
-        CC=$compiler quietly cmake -S "$1" -B "$2" -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF -DEBM_BUILD_EXAMPLES=OFF \
-            -DEBM_BUILD_STATIC=OFF
+        CC=$compiler quietly cmake -S "$1" -B "$2" -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF \
+            -DEBM_BUILD_EXAMPLES=OFF -DEBM_BUILD_STATIC=OFF
     fi
     quietly cmake --build "$2" -j "$(nproc)"
-    abidw --exported-interfaces-only --no-corpus-path --no-comp-dir-path --no-show-locs --no-elf-needed --no-parameter-names \
-        --no-write-default-sizes "$2/lib/libebm.so" > "$3.full"
+    abidw --exported-interfaces-only --no-corpus-path --no-comp-dir-path --no-show-locs --no-elf-needed \
+        --no-parameter-names --no-write-default-sizes "$2/lib/libebm.so" > "$3.full"
     "$python" "$source/tests/abi/public_abi.py" < "$3.full" > "$3"
 }
 

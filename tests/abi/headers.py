@@ -10,10 +10,12 @@ import pathlib
 import re
 import sys
 
-# What may cross the interface: types of one size and layout everywhere, which any language's foreign function interface knows.
+# What may cross the interface: types of one size and layout everywhere, which any language's foreign function
+# interface knows.
 VALUES = {"int32_t", "int64_t", "uint64_t", "float", "double", "ebm_status"}
 BEHIND_POINTERS = {"void", "char", "uint8_t"}
 MEMORY_SIZES = {"ebm_alloc_fn": {"size_t"}}  # the host's malloc counts as malloc does
+NOWHERE = r"(?:struct|union)(?:\s+\w+)?\s*\{|\benum\s+\w+|\bbool\b|\.\.\.|\blong\b|\bva_list\b"
 INCLUDES = {"stddef.h", "stdint.h"}
 # A function that is handed over for the model to call with its own user_data is not a setting: nobody else may call it.
 WITHOUT_GETTER = {"ebm_model_set_init", "ebm_model_set_release"}
@@ -112,7 +114,7 @@ def check(headers):
         for macro in re.findall(r"#\s*define\s+(\w+)", code):
             if not macro.startswith("EBM_"):
                 complain(f"{name}: macro {macro} has no EBM_ prefix")
-        for found in re.findall(r"(?:struct|union)(?:\s+\w+)?\s*\{|\benum\s+\w+|\bbool\b|\.\.\.|\blong\b|\bva_list\b", code):
+        for found in re.findall(NOWHERE, code):
             complain(f"{name}: `{found}` may not stand in a public header")
         for typedef in re.findall(r"typedef\b[^;(]*?(\w+);|typedef\b[^;(]*\(\*(\w+)\)", code):
             if not "".join(typedef).startswith("ebm_"):
@@ -144,7 +146,8 @@ def main():
     else:
         complaints = check(headers)
         print("\n".join(complaints))
-        print(f"{len(headers.functions)} functions, {len(headers.callbacks)} callbacks, {len(headers.constants)} constants")
+        print(f"{len(headers.functions)} functions, {len(headers.callbacks)} callbacks, "
+              f"{len(headers.constants)} constants")
         sys.exit(bool(complaints))
 
 

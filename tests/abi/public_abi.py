@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Reduces what abidw says about a library to its public interface: the exported functions and the types they reach.
 
-No public header has a struct with fields (test_headers.sh), so every struct is reduced to its name: what is inside is the
-library's own affair. Types are numbered anew in the order of their use. What is left depends on the interface alone: not on
-the compiler, the machine or the names of the source files. Usage: public_abi.py < full.abi > public.abi
+No public header has a struct with fields (test_headers.sh), so every struct is reduced to its name: what is inside is
+the library's own affair. Types are numbered anew in the order of their use. What is left depends on the interface,
+not on the compiler, the machine or the names of the source files. Usage: public_abi.py < full.abi > public.abi
 """
 import sys
 import xml.etree.ElementTree as xml
@@ -23,8 +23,8 @@ class Interface:
             self.numbers[old] = f"type-id-{len(self.numbers) + 1}"
             element = self.types[old]
             if element.tag in ("class-decl", "union-decl"):
-                element = xml.Element(element.tag, {"name": element.get("name"), "is-struct": "yes", "visibility": "default",
-                                                    "is-declaration-only": "yes"})
+                element = xml.Element(element.tag, {"name": element.get("name"), "is-struct": "yes",
+                                                    "visibility": "default", "is-declaration-only": "yes"})
             self.kept.append(self.renumbered(element, id=self.numbers[old]))
         return self.numbers[old]
 

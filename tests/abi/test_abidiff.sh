@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The library's binary interface is the one that was written down for this version (baseline/), by debug information; and the
-# comparison sees what it must see, tried on changed copies of the sources.
-# Usage: test_abidiff.sh <build folder> <source folder>
+# The library's binary interface is the one that was written down for this version (baseline/), by debug information;
+# and the comparison sees what it must see, tried on changed copies of the sources. Usage: test_abidiff.sh <build
+# folder> <source folder>
 . "$2/tests/support/script.sh"
 . "$source/tests/abi/abi.sh"
 [ -e "$baseline" ] || fail "no $baseline: run tests/abi/update_baseline.sh"
@@ -17,7 +17,8 @@ names() { sed -n 's/.*elf-symbol name="\([a-z0-9_]*\)".*/\1/p' "$1" | sort; }
 names "$baseline" > "$folder/names.baseline"
 names "$folder/now.abi" > "$folder/names.now"
 [ -s "$folder/names.baseline" ] || fail "$baseline names no function"
-diff "$folder/names.baseline" "$folder/names.now" || fail "added functions are not in the baseline: run tests/abi/update_baseline.sh"
+diff "$folder/names.baseline" "$folder/names.now" ||
+    fail "added functions are not in the baseline: run tests/abi/update_baseline.sh"
 grep -nE "$source|/(home|tmp|usr|build)/" "$baseline" && fail "$baseline names folders of a machine"
 
 # change <file> <sed command>; then sees/ignores <what>, which also puts the files back.
@@ -46,8 +47,11 @@ ignores() {
     echo "rightly ignored: $1"
 }
 
-change include/ebm/io.h 's/ebm_model_save(const ebm_model \*model, const char \*path/ebm_model_save(int32_t model, const char *path/'
-change lib/io/model_file.c 's/ebm_model_save(const ebm_model \*model, const char \*path) {/ebm_model_save(int32_t number, const char *path) { const ebm_model *model = (const void *)(intptr_t)number;/'
+change include/ebm/io.h 's/ebm_model_save(const ebm_model \*model/ebm_model_save(int32_t model/'
+change lib/io/model_file.c '/ ebm_model_save(/{
+    s/const ebm_model \*model/int32_t number/
+    s/{$/{ const ebm_model *model = (const void *)(intptr_t)number;/
+}'
 sees "a pointer argument that becomes int32_t"
 change include/ebm/sampler.h '/ebm_sampler_run(/s/int64_t n_steps/int32_t n_steps/'
 change lib/sampler/run.c '/ ebm_sampler_run(/s/int64_t n_steps/int32_t n_steps/'

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the benchmarks share. A measurement is one line, `bench case who value unit`, which run.sh collects. A value comes
- * from the least of several short times, taken in turn with those that it is compared with: a machine that others use too
- * makes times longer, never shorter.
+ * What the benchmarks share. A measurement is one line, `bench case who value unit`, which run.sh collects. A value
+ * comes from the least of several short times, taken in turn with those that it is compared with: a machine that others
+ * use too makes times longer, never shorter.
  */
 #ifndef EBM_TESTS_BENCH_BENCH_H
 #define EBM_TESTS_BENCH_BENCH_H

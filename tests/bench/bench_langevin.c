@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Langevin chains on six cheap energies that a host brings as C callbacks: million chain-steps a second, 10,000 chains, one
- * thread. Beside the library, in turn: its pass without a gradient (normals and update, the floor), the callback alone, and
- * the callback when no energies are wanted. Usage: bench_langevin [quick]
+ * Langevin chains on six cheap energies that a host brings as C callbacks: million chain-steps a second, 10,000 chains,
+ * one thread. Beside the library, in turn: its pass without a gradient (normals and update, the floor), the callback
+ * alone, and the callback when no energies are wanted. Usage: bench_langevin [quick]
  */
 #include <math.h>
 #include <string.h>
@@ -56,8 +56,8 @@ static int32_t gaussian(int64_t n, int64_t dim, const float *x, const float *the
 }
 
 /* E = sum over i of (x_i^2 - 1)^2 */
-static int32_t double_well_plane(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
-                                 void *user_data) {
+static int32_t double_well_plane(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,
+                                 float *grad_x, void *user_data) {
     (void)theta;
     (void)user_data;
     for (int64_t r = 0; energy != NULL && r < n; r++) {
@@ -96,15 +96,17 @@ static int32_t double_well(int64_t n, int64_t dim, const float *x, const float *
 }
 
 /*
- * exp(v) for v in [-87, 0] to seven digits, in operations that a compiler makes vectors of (it does not of expf): 2^n e^r
- * with n the whole number next to v / log 2, and e^r by its series.
+ * exp(v) for v in [-87, 0] to seven digits, in operations that a compiler makes vectors of (it does not of expf): 2^n
+ * e^r with n the whole number next to v / log 2, and e^r by its series.
  */
 static inline float exp_negative(float v) {
     const float whole = 0x1.8p23F; /* adding it leaves n in the last bits */
     float shifted = v * 1.44269504F + whole;
     float n = shifted - whole;
     float r = (v - n * 0.693359375F) + n * 2.12194440e-4F;
-    float p = 1.0F + r * (1.0F + r * (0.5F + r * (0.16666667F + r * (0.041666667F + r * (0.0083333333F + r * 0.00138888889F)))));
+    float p =
+        1.0F +
+        r * (1.0F + r * (0.5F + r * (0.16666667F + r * (0.041666667F + r * (0.0083333333F + r * 0.00138888889F)))));
     int32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (int32_t)((uint32_t)bits + 127U) << 23;
@@ -114,8 +116,8 @@ static inline float exp_negative(float v) {
 }
 
 /*
- * E = -log sum over k of exp(-|x - c_k|^2 / (2 s^2)); all |c_k| are 2. Up to BLOCK rows, each step of the computation for all
- * of them before the next.
+ * E = -log sum over k of exp(-|x - c_k|^2 / (2 s^2)); all |c_k| are 2. Up to BLOCK rows, each step of the computation
+ * for all of them before the next.
  */
 static inline __attribute__((always_inline)) void eight_gaussians_block(int64_t n, const float *x, double *energy,
                                                                         float *grad_x) {
@@ -165,9 +167,11 @@ static void eight_gaussians_anywhere(int64_t n, const float *x, double *energy, 
     eight_gaussians_block(n, x, energy, grad_x);
 }
 
-/* The only costly energy of the six: a host would build it for its processor, as torch and numpy do with their loops. */
+/* The only costly energy of the six: a host would build it for its processor, as torch and numpy do with their loops.
+ */
 #if defined(__x86_64__)
-static __attribute__((target("avx2"))) void eight_gaussians_avx2(int64_t n, const float *x, double *energy, float *grad_x) {
+static __attribute__((target("avx2"))) void eight_gaussians_avx2(int64_t n, const float *x, double *energy,
+                                                                 float *grad_x) {
     eight_gaussians_block(n, x, energy, grad_x);
 }
 #define EIGHT_GAUSSIANS (__builtin_cpu_supports("avx2") ? eight_gaussians_avx2 : eight_gaussians_anywhere)
@@ -175,8 +179,8 @@ static __attribute__((target("avx2"))) void eight_gaussians_avx2(int64_t n, cons
 #define EIGHT_GAUSSIANS eight_gaussians_anywhere
 #endif
 
-static int32_t eight_gaussians(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
-                               void *user_data) {
+static int32_t eight_gaussians(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,
+                               float *grad_x, void *user_data) {
     (void)dim;
     (void)theta;
     (void)user_data;

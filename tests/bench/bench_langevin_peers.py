@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The Langevin chains of bench_langevin.c as a user of torch or numpy would write them: in place, in preallocated memory,
-gradients by hand; and with torch's autograd. One thread. Usage: bench_langevin_peers.py [quick]"""
+"""The Langevin chains of bench_langevin.c as a user of torch or numpy would write them: in place, in preallocated
+memory, gradients by hand; and with torch's autograd. One thread. Usage: bench_langevin_peers.py [quick]"""
 import sys
 import time
 

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A whole process that loads the library and gets an answer from it, beside one that only loads the BLAS, milliseconds; and the
-# size of the stripped shared library. Usage: bench_startup.sh <build folder> [quick]
+# A whole process that loads the library and gets an answer from it, beside one that only loads the BLAS, milliseconds;
+# and the size of the stripped shared library. Usage: bench_startup.sh <build folder> [quick]
 set -eu
 build=$(cd "$1" && pwd)
 source=$(cd "$(dirname "$0")/../.." && pwd)
-batches=20
+batches=40
 [ "${2:-}" = quick ] && batches=2
-runs=10 # in a batch
+runs=3 # in a batch: few, so that some batch passes without waiting for others
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -32,9 +32,11 @@ int main(void) {
     return x != 2.0F;
 }
 END
-blas=$(sed -n 's/^BLAS_BLAS_LIBRARY:[A-Z]*=//p;s/^EBM_CBLAS_LIBRARY:[A-Z]*=//p' "$build/CMakeCache.txt" | grep -v NOTFOUND || true)
+blas=$(sed -n 's/^EBM_CBLAS_LIBRARY:[A-Z]*=//p;s/^BLAS_[a-z]*_LIBRARY:[A-Z]*=//p' "$build/CMakeCache.txt" |
+    grep '^/' || true)
 compiler=${CC:-cc}
-"$compiler" -O2 -I"$source/include" "$folder/library.c" -o "$folder/library" -L"$build/lib" -lebm -Wl,-rpath,"$build/lib"
+"$compiler" -O2 -I"$source/include" "$folder/library.c" -o "$folder/library" \
+    -L"$build/lib" -lebm -Wl,-rpath,"$build/lib"
 # shellcheck disable=SC2086
 "$compiler" -O2 "$folder/blas.c" -o "$folder/blas" ${blas:--lblas}
 
@@ -54,8 +56,8 @@ least_blas=1000000000
 batch "$folder/library" > /dev/null # the files are in memory from now on
 b=0
 while [ $b -lt $batches ]; do
-    t=$(batch "$folder/library"); [ "$t" -lt $least_library ] && least_library=$t
-    t=$(batch "$folder/blas"); [ "$t" -lt $least_blas ] && least_blas=$t
+    t=$(batch "$folder/library"); [ "$t" -lt "$least_library" ] && least_library=$t
+    t=$(batch "$folder/blas"); [ "$t" -lt "$least_blas" ] && least_blas=$t
     b=$((b + 1))
 done
 for who in library blas; do

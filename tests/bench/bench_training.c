@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One whole step of training an energy, milliseconds: a multilayer perceptron (SiLU) by CD-20, 256 rows of data, 256 chains,
- * Adam; beside it, in turn, the bare matrix products of the same work. Usage: bench_training threads [quick], with
- * OPENBLAS_NUM_THREADS=1.
+ * One whole step of training an energy, milliseconds: a multilayer perceptron (SiLU) by CD-20, 256 rows of data, 256
+ * chains, Adam; beside it, in turn, the bare matrix products of the same work. Usage: bench_training threads [quick],
+ * with OPENBLAS_NUM_THREADS=1.
  */
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The training step of bench_training.c as a user of torch would write it, milliseconds: with autograd, and with forward and
-backward passes by hand into preallocated memory. Usage: OMP_WAIT_POLICY=passive bench_training_peers.py threads [quick]"""
+"""The training step of bench_training.c as a user of torch would write it, milliseconds: with autograd, and with
+forward and backward passes by hand into preallocated memory.
+Usage: OMP_WAIT_POLICY=passive bench_training_peers.py threads [quick]"""
 import sys
 import time
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor of training a multilayer perceptron with two hidden layers by CD-20: the bare matrix products of one iteration.
- * On two threads each has half of the rows, and they do not wait for each other.
+ * The floor of training a multilayer perceptron with two hidden layers by CD-20: the bare matrix products of one
+ * iteration. On two threads each has half of the rows, and they do not wait for each other.
  */
 #ifndef EBM_TESTS_BENCH_MLP_FLOOR_H
 #define EBM_TESTS_BENCH_MLP_FLOOR_H

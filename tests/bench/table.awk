@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# From lines `bench case who value unit` to a Markdown table of medians. "x" says how many times faster the library is than
-# what stands to its left.
+# From lines `bench case who value unit` to a Markdown table of medians. "x" says how many times faster the library is
+# than what stands to its left.
 function median(key,    n, i, j, t, v) {
     n = split(values[key], v, " ")
     for (i = 2; i <= n; i++) {
@@ -16,7 +16,8 @@ function number(value) { return value == "" ? "" : sprintf(value < 10 ? "%.2f" :
 function is_time() { return unit[row] == "ms" }
 function times(mine, other) { return other == "" ? "" : sprintf("%.2f", is_time() ? other / mine : mine / other) }
 
-# What nothing of this kind can be faster than: for Langevin steps, the host's callback and the library's pass one after the other.
+# What nothing of this kind can be faster than: for Langevin steps, the host's callback and then the library's pass of
+# normals and update; for training, the matrix products; for the start, that of the BLAS.
 function least_work() {
     if (has("gemm")) { return of("gemm") }
     if (has("blas")) { return of("blas") }

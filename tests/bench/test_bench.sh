@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The benchmarks run, and every measurement is a positive number. Never fails on time. Usage: test_bench.sh <build> <source>
+# The benchmarks run, and every measurement is a positive number. Never fails on time.
+# Usage: test_bench.sh <build> <source>
 set -eu
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
@@ -11,9 +12,9 @@ fail() {
     echo "$1" >&2
     exit 1
 }
-for row in "normals, baseline" "langevin gaussian-2" "langevin gaussian-10" "langevin gaussian-100" "langevin double-well-2" \
-    "langevin double-well-100" "langevin eight-gaussians-2" "mala gaussian-2" "training 784-256-256-1/1T" \
-    "training 784-256-256-1/2T" "training 2-128-128-1/1T" "training 2-128-128-1/2T"; do
+for row in "normals, baseline" "langevin gaussian-2" "langevin gaussian-10" "langevin gaussian-100" \
+    "langevin double-well-2" "langevin double-well-100" "langevin eight-gaussians-2" "mala gaussian-2" \
+    "training 784-256-256-1/1T" "training 784-256-256-1/2T" "training 2-128-128-1/1T" "training 2-128-128-1/2T"; do
     grep -q "^| $row |" "$table" || fail "there is no row of $row"
 done
 if [ -e "$1/lib/libebm.so" ]; then

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of a C++ host's callbacks pass through the library. That is not a way to end a call: the handles it held are poisoned,
- * answer EBM_ERR_STATE from then on, and can be freed. Nothing else is harmed, and nothing leaks (run under AddressSanitizer).
+ * Exceptions of a C++ host's callbacks pass through the library. That is no way to end a call: the handles it held are
+ * poisoned, answer EBM_ERR_STATE from then on, and can be freed. Nothing else is harmed, and nothing leaks (run under
+ * AddressSanitizer).
  */
 #include <cstdio>
 #include <cstdlib>
@@ -164,7 +165,8 @@ const scene SCENES[] = {
     {"run", ENERGY, 5, true, true, false, [](handles &s) { return ebm_sampler_run(s.sampler, 20); }},
     {"mean energy", ENERGY, 1, true, true, false,
      [](handles &s) { return ebm_sampler_get_mean_energy(s.sampler, s.out.data()); }},
-    {"step", ENERGY, 3, true, true, true, [](handles &s) { return ebm_trainer_step(s.trainer, CHAINS, s.data.data()); }},
+    {"step", ENERGY, 3, true, true, true,
+     [](handles &s) { return ebm_trainer_step(s.trainer, CHAINS, s.data.data()); }},
     {"gradient", PARAM_GRAD, 1, true, true, true,
      [](handles &s) {
          float grad;
@@ -174,7 +176,8 @@ const scene SCENES[] = {
      [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
     {"progress", PROGRESS, 2, false, false, true,
      [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
-    {"log", LOG, 1, false, false, true, [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
+    {"log", LOG, 1, false, false, true,
+     [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
     {"parallel_for", PARALLEL_FOR, 2, true, true, false,
      [](handles &s) {
          CHECK(ebm_context_set_parallel_for(s.context, parallel_for, &s.h) == EBM_OK);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every public function called from inside each callback. A handle at work answers EBM_ERR_BUSY, what only reads a constant works,
- * nothing crashes or hangs, and the result is that of an undisturbed run. Destroying handles inside a callback is safe.
+ * Every public function called from inside each callback. A handle at work answers EBM_ERR_BUSY, what only reads a
+ * constant works, nothing crashes or hangs, and the result is that of an undisturbed run. Destroying handles inside a
+ * callback is safe.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,6 +13,10 @@
 #include <cmocka.h>
 
 #include "test_models.h"
+
+static void release(void *data) {
+    *(int *)data += 1;
+}
 
 enum { DIM = 2, CHAINS = 4, PARAMS = 2 * DIM, ROWS = 6 };
 
@@ -80,7 +85,7 @@ static void try_model(fixture *f) {
         expect(true, ebm_model_bind_params, m, PARAMS, theta);
         expect(true, ebm_model_init_params, m, 1);
         expect(true, ebm_model_set_init, m, test_init);
-        expect(true, ebm_model_set_release, m, NULL);
+        expect(true, ebm_model_set_release, m, release);
     }
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
@@ -373,16 +378,13 @@ static void test_in_parallel_for(void **state) {
     teardown(&f);
 }
 
-/* --- destroying handles inside a callback ----------------------------------------------------------------------------- */
+/* --- destroying handles inside a callback
+ * ----------------------------------------------------------------------------- */
 
 static void destroy_all(void *data) {
     fixture *f = data;
     teardown(f);
     *f = (fixture){0};
-}
-
-static void release(void *data) {
-    *(int *)data += 1;
 }
 
 static int32_t destroy_in_progress(const ebm_trainer *trainer, void *data) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A callback fails at its k-th call, for every k of a short run: the status is right, the message says which callback and which
- * step, all stands as before that step, and going on gives the same bits as a run that nothing disturbed.
+ * A callback fails at its k-th call, for every k of a short run: the status is right, the message says which callback
+ * and which step, all stands as before that step, and going on gives the same bits as a run that nothing disturbed.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,7 +19,8 @@ enum { DIM = 3, FLOATS_MOST = 300 * DIM, PARAMS = 2 * DIM, STEPS = 4, ROWS = 20 
 static const struct {
     int32_t answer;
     ebm_status status;
-} FAILURES[] = {{7, EBM_ERR_CALLBACK}, {-1, EBM_ERR_CALLBACK}, {EBM_CB_STOP, EBM_ERR_STOPPED}, {INT32_MIN, EBM_ERR_CALLBACK}};
+} FAILURES[] = {
+    {7, EBM_ERR_CALLBACK}, {-1, EBM_ERR_CALLBACK}, {EBM_CB_STOP, EBM_ERR_STOPPED}, {INT32_MIN, EBM_ERR_CALLBACK}};
 enum { N_FAILURES = sizeof FAILURES / sizeof FAILURES[0] };
 
 typedef struct setting {
@@ -184,7 +185,8 @@ static void test_sampler_draw(void **state) {
         }
         test_host_arm(&f.host, CALL_ENERGY, k);
         f.host.answer = 7;
-        assert_status(ebm_sampler_draw(f.sampler, DRAWS, THIN, k == 0 ? whole : out), k == 0 ? EBM_OK : EBM_ERR_CALLBACK);
+        assert_status(ebm_sampler_draw(f.sampler, DRAWS, THIN, k == 0 ? whole : out),
+                      k == 0 ? EBM_OK : EBM_ERR_CALLBACK);
         int made = k == 0 ? 0 : (k - 1) / THIN * CHAINS * DIM;
         assert_memory_equal(out, whole, (size_t)made * sizeof *out);
         for (int i = made; i < DRAWS * CHAINS * DIM; i++) {
@@ -194,7 +196,8 @@ static void test_sampler_draw(void **state) {
     }
 }
 
-/* --- the trainer ------------------------------------------------------------------------------------------------------ */
+/* --- the trainer
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct trace {
     float params[STEPS + 1][PARAMS];
@@ -400,7 +403,8 @@ static void test_model_calls(void **state) {
     }
 }
 
-/* --- the host's parallel-for ------------------------------------------------------------------------------------------ */
+/* --- the host's parallel-for
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct loop {
     int calls;        /* loops so far */
@@ -421,8 +425,8 @@ static int32_t host_parallel_for(int64_t n_tasks, ebm_task_fn task, void *task_d
 
 /* It answers something else, or EBM_CB_OK although it has not called all tasks, as one that raised in Python does. */
 static void test_parallel_for(void **state) {
-    static const loop failures[] = {{.answer = 7}, {.left_out = 1}, {.left_out = 3}, {.answer = EBM_CB_STOP}, {.beyond = 1},
-                                    {.beyond = -1000}};
+    static const loop failures[] = {{.answer = 7},           {.left_out = 1}, {.left_out = 3},
+                                    {.answer = EBM_CB_STOP}, {.beyond = 1},   {.beyond = -1000}};
     static float states[STEPS + 1][FLOATS_MOST];
     setting s = SETTINGS[7];
     (void)state;

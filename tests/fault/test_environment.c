@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process belongs to the host: loading and using the library leaves floating-point modes, locale, signals and the threads of the
- * BLAS as they were, and prints nothing. A host's locale changes no result and no message.
+ * The process belongs to the host: loading and using the library leaves floating-point modes, locale, signals and the
+ * threads of the BLAS as they were, and prints nothing. A host's locale changes no result and no message.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -194,7 +194,8 @@ static void test_silence(void **state) {
     fclose(sink);
 }
 
-/* --- locale ----------------------------------------------------------------------------------------------------------- */
+/* --- locale
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* Makes the German locale in a folder of its own, and turns to it. False where it cannot be had. */
 static bool turn_german(char *folder) {
@@ -241,7 +242,8 @@ static void test_german(void **state) {
     assert_true(strlen(line) > 0);
 }
 
-/* --- the library's threads -------------------------------------------------------------------------------------------- */
+/* --- the library's threads
+ * -------------------------------------------------------------------------------------------- */
 
 static int list_tasks(long *tasks) {
     int n = 0;
@@ -273,7 +275,8 @@ static unsigned long long blocked_signals(long task) {
     return mask;
 }
 
-/* All signals that can be blocked are, in every thread that the library starts; and the threads end with their context. */
+/* All signals that can be blocked are, in every thread that the library starts; and the threads end with their context.
+ */
 static void test_threads_block_signals(void **state) {
     static const int signals[] = {SIGINT, SIGTERM, SIGALRM, SIGUSR1, SIGCHLD, SIGPROF, SIGWINCH, SIGHUP};
     long before[MOST_TASKS];

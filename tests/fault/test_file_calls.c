@@ -4,7 +4,22 @@
 
 #include "core/file.h"
 
-enum { REAL_PATH, STATUS_OF_NAME, STATUS, OPEN, DUPLICATE, LOCK, CHANGE_MODE, READ, WRITE, SYNC, CLOSE, RENAME, UNLINK, KINDS };
+enum {
+    REAL_PATH,
+    STATUS_OF_NAME,
+    STATUS,
+    OPEN,
+    DUPLICATE,
+    LOCK,
+    CHANGE_MODE,
+    READ,
+    WRITE,
+    SYNC,
+    CLOSE,
+    RENAME,
+    UNLINK,
+    KINDS
+};
 static const char *const kind_names[KINDS] = {"realpath", "lstat", "fstat", "open",  "dup",    "flock", "fchmod",
                                               "read",     "write", "fsync", "close", "rename", "unlink"};
 
@@ -202,16 +217,26 @@ static void test_answers_of_save(void **state) {
         int kind, at, error;
         int32_t status;
         const char *message;
-    } cases[] = {{OPEN, 1, EACCES, EBM_ERR_IO, "directory"},       {OPEN, 3, ENOSPC, EBM_ERR_IO, "create"},
-                 {OPEN, 3, EEXIST, EBM_ERR_IO, "create"},          {DUPLICATE, 1, EMFILE, EBM_ERR_IO, "descriptor"},
-                 {LOCK, 1, EWOULDBLOCK, EBM_ERR_IO, "another call"}, {LOCK, 1, ENOLCK, EBM_OK, ""},
-                 {CHANGE_MODE, 1, EPERM, EBM_ERR_IO, "permissions"}, {WRITE, 1, ENOSPC, EBM_ERR_IO, "write"},
-                 {WRITE, 1, EIO, EBM_ERR_IO, "write"},             {WRITE, 1, EINTR, EBM_OK, ""},
-                 {WRITE, 1, SHORT, EBM_OK, ""},                    {WRITE, 1, NOTHING, EBM_ERR_IO, "write"},
-                 {SYNC, 1, EIO, EBM_ERR_IO, "sync"},               {SYNC, 1, EINTR, EBM_ERR_IO, "sync"},
-                 {SYNC, 2, EIO, EBM_ERR_DURABILITY, "in place"},   {SYNC, 2, EINTR, EBM_ERR_DURABILITY, "in place"},
-                 {CLOSE, 1, EIO, EBM_ERR_IO, "close"},             {CLOSE, 1, EINTR, EBM_OK, ""},
-                 {CLOSE, 2, EIO, EBM_OK, ""},                      {RENAME, 1, EIO, EBM_ERR_IO, "replace"}};
+    } cases[] = {{OPEN, 1, EACCES, EBM_ERR_IO, "directory"},
+                 {OPEN, 3, ENOSPC, EBM_ERR_IO, "create"},
+                 {OPEN, 3, EEXIST, EBM_ERR_IO, "create"},
+                 {DUPLICATE, 1, EMFILE, EBM_ERR_IO, "descriptor"},
+                 {LOCK, 1, EWOULDBLOCK, EBM_ERR_IO, "another call"},
+                 {LOCK, 1, ENOLCK, EBM_OK, ""},
+                 {CHANGE_MODE, 1, EPERM, EBM_ERR_IO, "permissions"},
+                 {WRITE, 1, ENOSPC, EBM_ERR_IO, "write"},
+                 {WRITE, 1, EIO, EBM_ERR_IO, "write"},
+                 {WRITE, 1, EINTR, EBM_OK, ""},
+                 {WRITE, 1, SHORT, EBM_OK, ""},
+                 {WRITE, 1, NOTHING, EBM_ERR_IO, "write"},
+                 {SYNC, 1, EIO, EBM_ERR_IO, "sync"},
+                 {SYNC, 1, EINTR, EBM_ERR_IO, "sync"},
+                 {SYNC, 2, EIO, EBM_ERR_DURABILITY, "in place"},
+                 {SYNC, 2, EINTR, EBM_ERR_DURABILITY, "in place"},
+                 {CLOSE, 1, EIO, EBM_ERR_IO, "close"},
+                 {CLOSE, 1, EINTR, EBM_OK, ""},
+                 {CLOSE, 2, EIO, EBM_OK, ""},
+                 {RENAME, 1, EIO, EBM_ERR_IO, "replace"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         prepare(0);
         ebm_status status = save_failing(cases[i].kind, cases[i].at, cases[i].error, 0);
@@ -262,11 +287,39 @@ static void test_every_call_of_load(void **state) {
     assert_int_equal(io_empty_folder(), 1);
 }
 
+/* Another saver takes the temporary file for a stale one between its creation and its lock, and puts its own there. */
+static int lock_too_late(int fd) {
+    assert_int_equal(unlink(io_path("a.tmp")), 0);
+    io_write(io_path("a.tmp"), "theirs", 6);
+    return ebm__file_system.lock(fd);
+}
+
+static void test_lost_race(void **state) {
+    (void)state;
+    uint8_t bytes[8];
+    ebm__file_calls racing = ebm__file_system;
+    racing.lock = lock_too_late;
+    prepare(0);
+    io_set_all(model, 2.0F);
+    ebm__file_use(&racing);
+    assert_status(ebm_model_save(model, io_path("a")), EBM_ERR_IO);
+    ebm__file_use(NULL);
+    assert_message("another call is saving");
+    FILE *file = fopen(io_path("a.tmp"), "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(bytes, 1, sizeof bytes, file), 6);
+    fclose(file);
+    assert_ok(ebm_model_load(model, io_path("a")));
+    io_assert_all(model, 1.0F);
+    assert_int_equal(io_empty_folder(), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_call_of_save),
         cmocka_unit_test(test_answers_of_save),
         cmocka_unit_test(test_every_call_of_load),
+        cmocka_unit_test(test_lost_race),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine stops at every call of a save, on a simulated file system that keeps as little as POSIX promises: what was not synced
- * may be there, in half, or not; of the changes to a directory, any first few may be there. In each of these states the file must
- * be the old one or the new one, whole, and the next save must succeed and clean up.
+ * The machine stops at every call of a save, on a simulated file system that keeps as little as POSIX promises: what
+ * was not synced may be there, in half, or not; of the changes to a directory, any first few may be there. In each of
+ * these states the file must be the old one or the new one, whole, and the next save must succeed and clean up.
  */
 #include "io_support.h"
 
@@ -209,7 +209,8 @@ static void start(int stale) {
     m.on_disk = m.now;
 }
 
-/* The disk after the machine has stopped: the first `n_changes` changes, and unsynced content by `kept` (0: none, 1: half, 2: all). */
+/* The disk after the machine has stopped: the first `n_changes` changes, and unsynced content by `kept` (0: none, 1:
+ * half, 2: all). */
 static void restart_after(const machine *at_stop, int n_changes, int kept) {
     m = *at_stop;
     m.now = n_changes == 0 ? m.on_disk : m.changes[n_changes - 1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork: a child of a process with threads on is told so, at every call that would work, does not hang, and can destroy all
- * handles; with threads off it works as its parent does. The parent goes on undisturbed.
+ * fork: a child of a process with threads on is told so, at every call that would work, does not hang, and can destroy
+ * all handles; with threads off it works as its parent does. The parent goes on undisturbed.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -46,7 +46,8 @@ static void teardown(fixture *f) {
     ebm_context_destroy(f->context);
 }
 
-/* Runs in a child, where a failed assertion could not be reported: answers with the line of what was wrong, 0 if nothing. */
+/* Runs in a child, where a failed assertion could not be reported: answers with the line of what was wrong, 0 if
+ * nothing. */
 #define NEED(condition)      \
     do {                     \
         if (!(condition)) {  \
@@ -125,7 +126,8 @@ static void in_child(fixture *f, int (*body)(fixture *)) {
 }
 
 /* The parent's results, with children in between or not. */
-static void train(fixture *f, int32_t n_threads, int64_t n_chains, int32_t concurrent, int (*body)(fixture *), float *theta) {
+static void train(fixture *f, int32_t n_threads, int64_t n_chains, int32_t concurrent, int (*body)(fixture *),
+                  float *theta) {
     setup(f, n_threads, n_chains, concurrent);
     assert_ok(ebm_trainer_step(f->trainer, ROWS, f->data));
     if (body != NULL) {

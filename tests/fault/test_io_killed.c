@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that are killed while they save, and a disk that is full. With arguments this program is itself what test_io_faults.sh
- * makes calls fail in: `save <path> <value>` saves a model full of value and exits with minus the status; `check <path>` exits with
- * the value of the model at path, or 99 when it cannot be loaded or does not have the same value everywhere; `open <path>` loads
- * it and exits with minus the status.
+ * Processes that are killed while they save, and a disk that is full. With arguments this program is itself what
+ * test_io_faults.sh makes calls fail in: `save <path> <value>` saves a model full of value and exits with minus the
+ * status; `check <path>` exits with the value of the model at path, or 99 when it cannot be loaded or does not have the
+ * same value everywhere; `open <path>` loads it and exits with minus the status.
  */
 #include "io_support.h"
 
@@ -56,21 +56,27 @@ static int count_names(void) {
     return n;
 }
 
-/* A child saves without end, and is killed `wait` microseconds after the beginning of a save. */
-static void kill_one(ebm_model *model, useconds_t wait) {
+/*
+ * A child saves two models in turn, without end, and is killed `wait` microseconds after its second save has begun;
+ * or, when that is 0, as soon as there is a temporary file.
+ */
+static void kill_one(ebm_model *const models[2], useconds_t wait) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        for (int value = 2;; value++) {
-            if (write(ends[1], "", 1) != 1 || save(model, io_path("a"), value % 50 + 1) != EBM_OK) {
+        for (int turn = 0;; turn = 1 - turn) {
+            if (write(ends[1], "", 1) != 1 || ebm_model_save(models[turn], io_path("a")) != EBM_OK) {
                 _exit(1);
             }
         }
     }
     char byte;
     assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    while (wait == 0 && !io_exists(io_path("a.tmp"))) {
+    }
     usleep(wait);
     assert_int_equal(kill(child, SIGKILL), 0);
     close(ends[0]);
@@ -83,25 +89,29 @@ static void kill_one(ebm_model *model, useconds_t wait) {
 static void test_kills(void **state) {
     (void)state;
     int n_stale = 0;
-    ebm_model *model = large_model();
+    ebm_model *reader = large_model();
+    ebm_model *models[2] = {large_model(), large_model()};
+    assert_ok(save(models[0], io_path("a"), 1));
+    assert_ok(save(models[1], io_path("a"), 2));
     struct timespec start;
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    assert_ok(save(model, io_path("a"), 1));
+    assert_ok(ebm_model_save(models[0], io_path("a")));
     clock_gettime(CLOCK_MONOTONIC, &end);
     int64_t one_save = (end.tv_sec - start.tv_sec) * 1000000 + (end.tv_nsec - start.tv_nsec) / 1000 + 1;
     for (int round = 0; round < KILLS; round++) {
-        kill_one(model, (useconds_t)(2 * one_save * round / KILLS));
-        int value = value_at(model, io_path("a"));
-        assert_in_range(value, 1, 50);
+        kill_one(models, round % 2 == 0 ? 0 : (useconds_t)(2 * one_save * round / KILLS + 1));
+        assert_in_range(value_at(reader, io_path("a")), 1, 2);
         n_stale += io_exists(io_path("a.tmp"));
         assert_in_range(count_names(), 1, 2);
     }
-    assert_ok(save(model, io_path("a"), 60));
-    assert_int_equal(value_at(model, io_path("a")), 60);
+    assert_ok(save(models[0], io_path("a"), 3));
+    assert_int_equal(value_at(reader, io_path("a")), 3);
     print_message("%d of %d kills have left a temporary file\n", n_stale, KILLS);
     assert_true(n_stale > 0); /* some have struck within a save */
-    ebm_model_destroy(model);
+    ebm_model_destroy(models[1]);
+    ebm_model_destroy(models[0]);
+    ebm_model_destroy(reader);
     assert_int_equal(io_empty_folder(), 1);
 }
 
@@ -125,7 +135,8 @@ static void test_size_limit(void **state) {
     assert_int_equal(io_empty_folder(), 1);
 }
 
-/* Several processes save to one path at once: each save succeeds or is refused, and the file is whole at every moment. */
+/* Several processes save to one path at once: each save succeeds or is refused, and the file is whole at every moment.
+ */
 static void test_side_by_side(void **state) {
     (void)state;
     enum { SAVERS = 3, SAVES = 60 };

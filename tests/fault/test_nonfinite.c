@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values that are not finite, and outputs that are not written: kernels x {NaN, +infinity, -infinity} x {energy, grad_x,
- * grad_theta} x {model calls, sampler, trainer}. Exact kernels reject +infinity and count it; nothing is mended in silence.
+ * Values that are not finite, and outputs that are not written: kernels x {NaN, +infinity, -infinity} x {energy,
+ * grad_x, grad_theta} x {model calls, sampler, trainer}. Exact kernels reject +infinity and count it; nothing is mended
+ * in silence.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -116,7 +117,8 @@ static void test_model_calls(void **state) {
     }
 }
 
-/* An energy of NaN or -infinity, and any bad gradient, end a run; +infinity ends it only where the kernel cannot reject it. */
+/* An energy of NaN or -infinity, and any bad gradient, end a run; +infinity ends it only where the kernel cannot reject
+ * it. */
 static void test_sampler(void **state) {
     (void)state;
     for (int c = 0; c < 2 * 2 * N_VALUES; c++) {
@@ -154,7 +156,10 @@ static void test_sampler(void **state) {
     }
 }
 
-/* The half-line x > 0 as an energy: exact kernels never cross, count what they reject, and the others say that they cannot. */
+/*
+ * The half-line x > 0 as an energy: exact kernels never cross, count what they reject, and the others say that they
+ * cannot.
+ */
 static int32_t half_line(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
                          void *user_data) {
     (void)theta;
@@ -263,7 +268,8 @@ static void test_trainer(void **state) {
         assert_message("training step 2 diverged");
         assert_message(NAMES[v]);
         assert_status(ebm_trainer_fit(f.trainer, ROWS, f.data, 1), EBM_ERR_DIVERGED);
-        /* A gradient alone does not look at what the next parameters would do, but +infinity at MALA's proposals is no error. */
+        /* A gradient alone does not look at what the next parameters would do, but +infinity at MALA's proposals is no
+         * error. */
         ebm_status status = ebm_trainer_gradient(f.trainer, ROWS, f.data, PARAMS, grad);
         bool harmless = c % 2 == 1 && c / 2 % 4 == 0 && VALUES[v] == (double)INFINITY;
         assert_int_equal(status, harmless ? EBM_OK : EBM_ERR_DIVERGED);
@@ -317,7 +323,8 @@ static void test_unwritten(void **state) {
     }
 }
 
-/* With log-densities the signs turn: -infinity says impossible, +infinity is an error. Unwritten outputs are found as before. */
+/* With log-densities the signs turn: -infinity says impossible, +infinity is an error. Unwritten outputs are found as
+ * before. */
 static void test_log_density(void **state) {
     fixture f;
     double energy[ROWS];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For every public function that can allocate: its n-th allocation fails, n = 1, 2, ... until it succeeds, once and from then on.
- * It says EBM_ERR_NOMEM, nothing has changed, nothing leaks, and the same call with memory then gives the same bits as if there had
- * always been some. And: nothing is allocated after the first step.
+ * For every public function that can allocate: its n-th allocation fails, n = 1, 2, ... until it succeeds, once and
+ * from then on. It says EBM_ERR_NOMEM, nothing has changed, nothing leaks, and the same call with memory then gives the
+ * same bits as if there had always been some. And: nothing is allocated after the first step.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -43,10 +43,11 @@ enum {
     EXTRAS = 64, /* average, penalty, data noise */
     SGD = 128,
     OPEN = 256, /* the model has no tensors yet and no sampler */
-    HMC = 512,
-    NUTS = 1024,
-    UNDERDAMPED = 2048,
-    DENSE = 4096 /* a metric */
+    WARM = 512, /* smaller calls have been made: memory has to grow */
+    HMC = 1024,
+    NUTS = 2048,
+    UNDERDAMPED = 4096,
+    DENSE = 8192 /* a metric */
 };
 
 static int32_t kernel_of(int flags) {
@@ -95,6 +96,12 @@ static void setup(fixture *f, int flags) {
         f->model = test_model_create(f->context, DIM, 1, &f->host);
     }
     setup_sampler_and_trainer(f, flags);
+    if ((flags & WARM) != 0) {
+        assert_ok(ebm_model_param_grad(f->model, 150, f->data, f->data, NULL, ebm_model_param_count(f->model), f->out));
+        assert_ok(ebm_trainer_set_batch_size(f->trainer, 2));
+        assert_ok(ebm_trainer_fit(f->trainer, 3, f->data, 1));
+        assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
+    }
 }
 
 static void teardown(fixture *f) {
@@ -108,7 +115,8 @@ static void teardown(fixture *f) {
     assert_int_equal(atomic_load(&f->memory.live), 0);
 }
 
-/* --- the calls -------------------------------------------------------------------------------------------------------- */
+/* --- the calls
+ * -------------------------------------------------------------------------------------------------------- */
 
 static ebm_status set_threads(fixture *f) {
     return ebm_context_set_threads(f->context, 3);
@@ -279,13 +287,18 @@ static const scene SCENES[] = {
     {"step, MALA, from noise", step, MALA | FROM_NOISE, false},
     {"step, MALA, MLP, buffer, threads, extras", step, MALA | MLP | BUFFER | THREADS | EXTRAS, false},
     {"step, underdamped", step, UNDERDAMPED, false},
+    {"param_grad that grows", param_grad, WARM, false},
+    {"param_grad that grows, MLP", param_grad, WARM | MLP, false},
+    {"step that grows", step, WARM | EXTRAS, false},
+    {"fit that grows", fit, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
     {"gradient, MALA, MLP", gradient, MALA | MLP | FROM_DATA, false},
 };
 enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };
 
-/* --- what can be seen of a fixture ------------------------------------------------------------------------------------ */
+/* --- what can be seen of a fixture
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct picture {
     int64_t n_params;
@@ -391,7 +404,8 @@ static void test_context(void **state) {
     assert_status(ebm_context_create_with_allocator(NULL, failing_free, &memory, &context), EBM_ERR_ARG);
 }
 
-/* --- nothing is allocated after the first step ------------------------------------------------------------------------ */
+/* --- nothing is allocated after the first step
+ * ------------------------------------------------------------------------ */
 
 static void assert_no_more(fixture *f, ebm_status (*call)(fixture *f), const char *name, int flags) {
     assert_ok(call(f));
@@ -409,8 +423,8 @@ static void test_none_after_the_first(void **state) {
     (void)state;
     for (int c = 0; c < 4 * 8; c++) {
         static fixture f;
-        int flags = starts[c / 8] | (c % 2 != 0 ? MALA : 0) | (c / 2 % 2 != 0 ? MLP : 0) | (c / 4 % 2 != 0 ? THREADS : 0) |
-                    EXTRAS | (c % 3 == 0 ? SGD : 0);
+        int flags = starts[c / 8] | (c % 2 != 0 ? MALA : 0) | (c / 2 % 2 != 0 ? MLP : 0) |
+                    (c / 4 % 2 != 0 ? THREADS : 0) | EXTRAS | (c % 3 == 0 ? SGD : 0);
         setup(&f, flags);
         assert_no_more(&f, step, "step", flags);
         assert_no_more(&f, gradient, "gradient", flags);

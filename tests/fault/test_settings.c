@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every setter: the edges of its range and what is beyond, NaN too; a refusal names function, argument and value, and leaves what was. */
+/* Every setter: the edges of its range and what is beyond, NaN too; a refusal names function, argument and value, and
+ * leaves what was. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static void assert_refusal(ebm_status status, const char *function, const char *
     assert_message(text);
 }
 
-/* --- settings that are one number ------------------------------------------------------------------------------------- */
+/* --- settings that are one number
+ * ------------------------------------------------------------------------------------- */
 
 enum { MOST_VALUES = 10 };
 
@@ -106,7 +108,7 @@ static const struct {
 #define END 12345
     {DOUBLE(sampler, step_size), "eta", 0.01, {1e-30, 3e38, 10, END}, {0, -0.0, -1, 1e-50, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(sampler, temperature), "temperature", 1, {0, 2, 3e38, END}, {-1e-9, -1, 1e300, INF, NOT, END}},
-    {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e300, INF, -INF, NOT, END}},
+    {DOUBLE(sampler, noise_std), "sigma", 0, {0, 0.5, 3e38, END}, {-0.5, -2, 1e-50, 1e300, INF, -INF, NOT, END}},
     {DOUBLE(sampler, grad_clip), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, 1e-50, NOT, END}},
     {DOUBLE(sampler, jitter), "fraction", 0, {0, 0.999, 0.5, END}, {1, -0.1, INF, NOT, END}},
     {DOUBLE(sampler, friction), "gamma", 1, {1e-30, 5, INF, END}, {0, -1, -INF, NOT, END}},
@@ -192,10 +194,12 @@ static void test_integers(void **state) {
     }
 }
 
-/* --- settings of several numbers -------------------------------------------------------------------------------------- */
+/* --- settings of several numbers
+ * -------------------------------------------------------------------------------------- */
 
 static void test_bounds(void **state) {
-    static const double bad[][2] = {{1, 1}, {2, 1}, {NOT, 1}, {0, NOT}, {INF, INF}, {-INF, -INF}, {1, 1 + 1e-12}, {1e300, INF}};
+    static const double bad[][2] = {{1, 1},     {2, 1},       {NOT, 1},       {0, NOT},
+                                    {INF, INF}, {-INF, -INF}, {1, 1 + 1e-12}, {1e300, INF}};
     double lo;
     double hi;
     int32_t rule;
@@ -207,8 +211,8 @@ static void test_bounds(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char value[64];
         snprintf(value, sizeof value, "%g and hi is %g", bad[i][0], bad[i][1]);
-        assert_refusal(ebm_sampler_set_bounds(sampler, bad[i][0], bad[i][1], EBM_BOUNDS_CLAMP), "ebm_sampler_set_bounds",
-                       "lo", value);
+        assert_refusal(ebm_sampler_set_bounds(sampler, bad[i][0], bad[i][1], EBM_BOUNDS_CLAMP),
+                       "ebm_sampler_set_bounds", "lo", value);
     }
     assert_refusal(ebm_sampler_set_bounds(sampler, -1, 1, 2), "ebm_sampler_set_bounds", "rule", "2");
     assert_refusal(ebm_sampler_set_bounds(sampler, -1, 1, -1), "ebm_sampler_set_bounds", "rule", "-1");
@@ -233,7 +237,8 @@ static void test_mask(void **state) {
     assert_true(mask[0] == 1 && mask[1] == 1 && mask[2] == 1);
     assert_ok(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 1, 0}));
     assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 1, 2}), "ebm_sampler_set_mask", "free[2]", "2");
-    assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 0, 0}), "ebm_sampler_set_mask", "free", "0 everywhere");
+    assert_refusal(ebm_sampler_set_mask(sampler, (const uint8_t[]){0, 0, 0}), "ebm_sampler_set_mask", "free",
+                   "0 everywhere");
     assert_ok(ebm_sampler_get_mask(sampler, mask));
     assert_true(mask[0] == 0 && mask[1] == 1 && mask[2] == 0);
     assert_ok(ebm_sampler_set_mask(sampler, NULL));
@@ -245,9 +250,9 @@ static void test_noise_start(void **state) {
     static const struct {
         int32_t kind;
         double a, b;
-    } bad[] = {{EBM_NOISE_NORMAL, 0, -1},  {EBM_NOISE_NORMAL, NOT, 1},   {EBM_NOISE_NORMAL, 0, INF}, {EBM_NOISE_NORMAL, 0, 1e38},
-               {EBM_NOISE_UNIFORM, 1, 1},  {EBM_NOISE_UNIFORM, 2, 1},    {EBM_NOISE_UNIFORM, 0, NOT},
-               {EBM_NOISE_UNIFORM, -INF, 0}};
+    } bad[] = {{EBM_NOISE_NORMAL, 0, -1},   {EBM_NOISE_NORMAL, NOT, 1},  {EBM_NOISE_NORMAL, 0, INF},
+               {EBM_NOISE_NORMAL, 0, 1e38}, {EBM_NOISE_UNIFORM, 1, 1},   {EBM_NOISE_UNIFORM, 2, 1},
+               {EBM_NOISE_UNIFORM, 0, NOT}, {EBM_NOISE_UNIFORM, -INF, 0}};
     int32_t kind;
     double a;
     double b;
@@ -259,8 +264,8 @@ static void test_noise_start(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char value[64];
         snprintf(value, sizeof value, "%g and b is %g", bad[i].a, bad[i].b);
-        assert_refusal(ebm_sampler_set_noise_start(sampler, bad[i].kind, bad[i].a, bad[i].b), "ebm_sampler_set_noise_start",
-                       "a", value);
+        assert_refusal(ebm_sampler_set_noise_start(sampler, bad[i].kind, bad[i].a, bad[i].b),
+                       "ebm_sampler_set_noise_start", "a", value);
     }
     assert_refusal(ebm_sampler_set_noise_start(sampler, 2, 0, 1), "ebm_sampler_set_noise_start", "kind", "2");
     assert_ok(ebm_sampler_get_noise_start(sampler, &kind, &a, &b));
@@ -302,9 +307,12 @@ static void test_learning_rate_decay(void **state) {
     assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1, INT64_MAX));
     assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, 4, 1, 1), function, "decay", "4");
     assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, -1, 1, 1), function, "decay", "-1");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1.1, 1), function, "final_ratio", "1.1");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, NOT, 1), function, "final_ratio", "nan");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_EXPONENTIAL, 0, 1), function, "final_ratio", "0");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1.1, 1), function, "final_ratio",
+                   "1.1");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, NOT, 1), function, "final_ratio",
+                   "nan");
+    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_EXPONENTIAL, 0, 1), function, "final_ratio",
+                   "0");
     assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0, 0), function, "n_steps", "0");
     assert_ok(ebm_trainer_get_learning_rate_decay(trainer, &decay, &ratio, &steps));
     assert_true(decay == EBM_DECAY_LINEAR && ratio == 1 && steps == INT64_MAX);

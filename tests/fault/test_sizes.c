@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sizes that overflow or make no sense, zero rows, NULL pointers: over all functions. Sizes are checked before memory is asked for.
+ * Sizes that overflow or make no sense, zero rows, NULL pointers: over all functions. Sizes are checked before memory
+ * is asked for.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -94,7 +95,8 @@ static void test_chains_overflow(void **state) {
     (void)state;
     setup(&f);
     long live = atomic_load(&f.memory.live);
-    refuse(EBM_ERR_OVERFLOW, "n_chains is 9223372036854775807", ebm_sampler_create, NULL, f.model, INT64_MAX, 1, &sampler);
+    refuse(EBM_ERR_OVERFLOW, "n_chains is 9223372036854775807", ebm_sampler_create, NULL, f.model, INT64_MAX, 1,
+           &sampler);
     refuse(EBM_ERR_OVERFLOW, "", ebm_sampler_create, NULL, f.model, OVER, 1, &sampler);
     assert_null(sampler);
     assert_int_equal(atomic_load(&f.memory.live), live);
@@ -151,8 +153,10 @@ static void test_rows(void **state) {
         int64_t n;
         ebm_status status;
         const char *text;
-    } sizes[] = {{-1, EBM_ERR_ARG, "n is -1"}, {INT64_MIN, EBM_ERR_ARG, "n is -9223372036854775808"},
-                 {OVER, EBM_ERR_OVERFLOW, "n is 2305843009213693952"}, {INT64_MAX, EBM_ERR_OVERFLOW, "n is 9223372036854775807"}};
+    } sizes[] = {{-1, EBM_ERR_ARG, "n is -1"},
+                 {INT64_MIN, EBM_ERR_ARG, "n is -9223372036854775808"},
+                 {OVER, EBM_ERR_OVERFLOW, "n is 2305843009213693952"},
+                 {INT64_MAX, EBM_ERR_OVERFLOW, "n is 9223372036854775807"}};
     for (int i = 0; i < 4; i++) {
         int64_t n = sizes[i].n;
         ebm_status status = sizes[i].status;

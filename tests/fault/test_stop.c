@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stop requests: from another thread at 200 random moments, from a signal handler, from inside a callback, and before a call. The
- * call ends within one batch of a callback, all is whole, and going on gives the same bits as a run that nobody stopped.
+ * Stop requests: from another thread at 200 random moments, from a signal handler, from inside a callback, and before a
+ * call. The call ends within one batch of a callback, all is whole, and going on gives the same bits as a run that
+ * nobody stopped.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -72,9 +73,11 @@ static void assert_same_training(const fixture *a, const fixture *b) {
     assert_same_chains(a, b);
 }
 
-/* --- another thread --------------------------------------------------------------------------------------------------- */
+/* --- another thread
+ * --------------------------------------------------------------------------------------------------- */
 
-/* One thread asks again and again, each time after a short while that looks random, when the last request has been heard. */
+/* One thread asks again and again, each time after a short while that looks random, when the last request has been
+ * heard. */
 typedef struct asker {
     ebm_sampler *sampler;
     ebm_trainer *trainer; /* or NULL: the sampler */
@@ -187,7 +190,8 @@ static void test_fit_and_draw(void **state) {
     teardown(&f);
 }
 
-/* --- a signal handler ------------------------------------------------------------------------------------------------- */
+/* --- a signal handler
+ * ------------------------------------------------------------------------------------------------- */
 
 static ebm_sampler *signalled_sampler;
 static ebm_trainer *signalled_trainer;
@@ -222,7 +226,8 @@ static void test_from_signal(void **state) {
     sigaction(SIGALRM, &before, NULL);
 }
 
-/* --- from inside a callback ------------------------------------------------------------------------------------------- */
+/* --- from inside a callback
+ * ------------------------------------------------------------------------------------------- */
 
 static void ask_sampler(void *data) {
     assert_ok(ebm_sampler_request_stop(data));
@@ -266,7 +271,8 @@ static void test_within_one_batch(void **state) {
     }
 }
 
-/* --- before a call ---------------------------------------------------------------------------------------------------- */
+/* --- before a call
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void test_pending(void **state) {
     fixture f;
@@ -303,8 +309,9 @@ static void test_pending(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_from_thread),      cmocka_unit_test(test_fit_and_draw), cmocka_unit_test(test_from_signal),
-        cmocka_unit_test(test_within_one_batch), cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_from_thread), cmocka_unit_test(test_fit_and_draw),
+        cmocka_unit_test(test_from_signal), cmocka_unit_test(test_within_one_batch),
+        cmocka_unit_test(test_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The warm-up: the step size it finds gives the acceptance that was asked for, the metric it finds is the covariance, both stay
- * as they are afterwards, and a failure leaves what was set.
+ * The warm-up: the step size it finds gives the acceptance that was asked for, the metric it finds is the covariance,
+ * both stay as they are afterwards, and a failure leaves what was set.
  */
 #include <string.h>
 
@@ -31,9 +31,10 @@ static ebm_sampler *stiff_sampler(int32_t kernel, int32_t metric, int64_t n_chai
 }
 
 /*
- * Whatever the kernel, the metric and the first step size (1e-3, or 30, which is far too large), the acceptance comes near the
- * target. The 50 last steps of 32 chains leave a scatter of 0.02; and the mean of the logarithms of step sizes, which is what
- * remains, accepts more than the mean of what these accept where the acceptance falls steeply: by 0.1, seen in Stan too.
+ * Whatever the kernel, the metric and the first step size (1e-3, or 30, which is far too large), the acceptance comes
+ * near the target. The 50 last steps of 32 chains leave a scatter of 0.02; and the mean of the logarithms of step
+ * sizes, which is what remains, accepts more than the mean of what these accept where the acceptance falls steeply:
+ * by 0.1, seen in Stan too.
  */
 static void the_acceptance_is_what_was_asked_for(void **state) {
     (void)state;

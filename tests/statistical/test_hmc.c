@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is HMC's own: its acceptance against quadrature, the number of gradients, divergent trajectories, large energies.
+ * What is HMC's own: its acceptance against quadrature, the number of gradients, divergent trajectories, large
+ * energies.
  *
  * False alarms, for new seeds: 4 acceptances within STAT_BOUND (3.8e-8): 1.5e-7.
  */
@@ -116,7 +117,10 @@ static void a_random_walk_needs_no_gradient(void **state) {
     ebm_sampler_destroy(sampler);
 }
 
-/* A step size beyond the stability limit of 2: every trajectory explodes, is stopped on its way, rejected and counted. */
+/*
+ * A step size beyond the stability limit of 2: every trajectory explodes, is stopped on its way, rejected and
+ * counted.
+ */
 static void exploding_trajectories_are_counted(void **state) {
     (void)state;
     enum { CHAINS = 10 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels that accept and reject keep their density: chains that start as exact, independent draws are that again after 1, 3
- * and 10 steps (as test_mala_exact.c says of MALA), whatever the step size, temperature, clip and bounds.
+ * Kernels that accept and reject keep their density: chains that start as exact, independent draws are that again
+ * after 1, 3 and 10 steps (as test_mala_exact.c says of MALA), whatever the step size, temperature, clip and bounds.
  *
  * False alarms, for new seeds: 279 chi-square tests within STAT_BOUND (3.8e-8): 1.1e-5.
  */

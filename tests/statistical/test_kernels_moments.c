@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels that accept and reject find their density from a start that is not exact: Gaussians, also correlated ones and with
- * coordinates held, and the double well.
+ * Kernels that accept and reject find their density from a start that is not exact: Gaussians, also correlated ones
+ * and with coordinates held, and the double well.
  *
  * False alarms, for new seeds: 306 moments within STAT_BOUND (3.8e-8): 1.2e-5.
  */

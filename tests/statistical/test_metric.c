@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The metric: setting it, what a multiple of the identity amounts to, Langevin's own covariance under it, held coordinates,
- * and a Gaussian of condition number 1e6 that the right metric makes easy.
+ * The metric: setting it, what a multiple of the identity amounts to, Langevin's own covariance under it, held
+ * coordinates, and a Gaussian of condition number 1e6 that the right metric makes easy.
  *
  * False alarms, for new seeds: 80 moments within STAT_BOUND (3.8e-8): 3e-6.
  */
@@ -68,7 +68,8 @@ static void a_multiple_of_the_identity_is_another_step_size(void **state) {
             STAT_OK(ebm_sampler_set_friction(sampler, which == 0 ? 1 : cases[i].factor)); /* gamma eta is the same */
             STAT_OK(ebm_sampler_set_grad_clip(sampler, 2));
             if (which > 0) {
-                STAT_OK(ebm_sampler_set_metric(sampler, which, which == 1 ? DIM : DIM * DIM, which == 1 ? diagonal : dense));
+                const float *w = which == 1 ? diagonal : dense;
+                STAT_OK(ebm_sampler_set_metric(sampler, which, which == 1 ? DIM : DIM * DIM, w));
             }
             STAT_OK(ebm_sampler_run(sampler, 3));
             STAT_OK(ebm_sampler_get_states(sampler, N, x[which]));
@@ -166,7 +167,10 @@ static void held_coordinates_have_no_part(void **state) {
     }
 }
 
-/* Standard deviations 1 to 1000, correlations 0.9: with W the covariance, a few steps of a time of about 1 forget all. */
+/*
+ * Standard deviations 1 to 1000, correlations 0.9: with W the covariance, a few steps of a time of about 1 forget
+ * all.
+ */
 static void the_right_metric_makes_a_stiff_gaussian_easy(void **state) {
     (void)state;
     enum { DIM = 4 };

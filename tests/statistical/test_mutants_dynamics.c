@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A test of the tests of test_kernels_exact.c: kernels that follow dynamics, written here, one chain and one coordinate at a
- * time, each with one fault. The check that the library's kernels pass must refuse every one of them, and must accept the
- * same code without a fault.
+ * A test of the tests of test_kernels_exact.c: kernels that follow dynamics, written here, one chain and one
+ * coordinate at a time, each with one fault. The check that the library's kernels pass must refuse every one of them,
+ * and must accept the same code without a fault.
  *
  * False alarms, for new seeds: 4 sound kernels within STAT_BOUND (3.8e-8): 1.6e-7.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is NUTS's own: the turning against the recursion that it is defined by, the batch that chains drop out of, the number of
- * gradients, the greatest depth, divergences.
+ * What is NUTS's own: the turning against the recursion that it is defined by, the batch that chains drop out of, the
+ * number of gradients, the greatest depth, divergences.
  */
 #include <string.h>
 
@@ -53,7 +53,10 @@ static int joins(const momenta *left, const momenta *right, momenta *whole) {
     return straight && is_straight(extra, left->end, right->end);
 }
 
-/* Stan's build_tree: is the doubling of 2^depth leaves from w on straight, also in its parts? *used counts leaves until it is known. */
+/*
+ * Stan's build_tree: is the doubling of 2^depth leaves from w on straight, also in its parts? *used counts leaves
+ * until it is known.
+ */
 static int recursive(int depth, const float *w, momenta *result, int *used) {
     if (depth == 0) {
         const double zero[DIM] = {0};
@@ -133,7 +136,10 @@ static ebm_sampler *counting_sampler(counted *seen, int64_t n_chains, double eta
     return stat_sampler(model, n_chains, 7, EBM_KERNEL_NUTS, eta);
 }
 
-/* One look at where the chains stand, then one gradient for every leapfrog step of every chain, and none for those that are done. */
+/*
+ * One look at where the chains stand, then one gradient for every leapfrog step of every chain, and none for those
+ * that are done.
+ */
 static void chains_drop_out_of_the_batch(void **state) {
     (void)state;
     counted seen;

@@ -16,11 +16,11 @@
 enum { IO_PARAMS = 11 };
 
 /* Values that a detour through text, or through another type, would lose. */
-static const float io_values[IO_PARAMS] = {1.0F,    -0.0F,   FLT_MAX, -FLT_MIN,  FLT_TRUE_MIN, 0.1F,
+static const float io_values[IO_PARAMS] = {1.0F,     -0.0F,   FLT_MAX, -FLT_MIN,     FLT_TRUE_MIN, 0.1F,
                                            -1.0e-7F, 1.0e10F, 3.0F,    -16777217.0F, 0.333333343F};
 
-static inline int32_t io_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
-                                void *user_data) {
+static inline int32_t io_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,
+                                float *grad_x, void *user_data) {
     (void)x;
     (void)theta;
     void (*hook)(void) = NULL;
@@ -37,7 +37,8 @@ static inline int32_t io_energy(int64_t n, int64_t dim, const float *x, const fl
     return EBM_CB_OK;
 }
 
-/* weight (2 x 3), a number, a name of quotes with the largest rank; `user_data` points to a function that is called back. */
+/* weight (2 x 3), a number, a name of quotes with the largest rank; `user_data` points to a function that is called
+ * back. */
 static inline ebm_model *io_model_create(ebm_context *context, void *user_data) {
     static const int64_t weight[] = {2, 3};
     static const int64_t deep[] = {1, 2, 1, 1, 2, 1, 1, 1};

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# To be sourced by test scripts that get <build folder> <source folder>. Sets build, source, folder (temporary, removed at the
-# end), compiler and compiler_cpp (those of the build), python.
+# To be sourced by test scripts that get <build folder> <source folder>. Sets build, source, folder (temporary, removed
+# at the end), compiler and compiler_cpp (those of the build), python, version.
 set -eu
 build=$(cd "$1" && pwd)
 source=$(cd "$2" && pwd)
@@ -18,7 +18,7 @@ skip() {
     exit 77
 }
 # cached <name>: a value of the build's CMake cache.
-cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
+cached() { [ ! -e "$build/CMakeCache.txt" ] || sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 is_on() { case $(cached "$1") in ON | TRUE | 1 | YES) return 0 ;; *) return 1 ;; esac; }
 # quietly <command ...>: shows what the command says only when it fails.
 quietly() {
@@ -31,6 +31,7 @@ quietly() {
 version=$(sed -n 's/^#define EBM_VERSION_\(MAJOR\|MINOR\) //p' "$source/include/ebm/version.h" | paste -sd.)
 
 compiler=$(cached CMAKE_C_COMPILER)
+compiler=${compiler:-cc}
 case $compiler in
     *clang*) compiler_cpp=clang++ ;;
     *) compiler_cpp=g++ ;;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host's energy for tests, E(x) = sum_i a_i (x_i - m_i)^2 / 2 with tensors `scale` (a) and `mean` (m), whose callbacks do what a
- * test asks at a chosen call: answer something else, leave outputs unwritten, write a value that is wrong, or call a hook.
+ * A host's energy for tests, E(x) = sum_i a_i (x_i - m_i)^2 / 2 with tensors `scale` (a) and `mean` (m), whose
+ * callbacks do what a test asks at a chosen call: answer something else, leave outputs unwritten, write a value that is
+ * wrong, or call a hook.
  */
 #ifndef EBM_TEST_MODELS_H
 #define EBM_TEST_MODELS_H
@@ -91,8 +92,8 @@ static inline void test_energies(int64_t n, int64_t dim, const float *x, const f
     }
 }
 
-static inline int32_t test_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
-                                  void *user_data) {
+static inline int32_t test_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,
+                                  float *grad_x, void *user_data) {
     test_host *host = user_data;
     int strikes = test_host_strikes(host, CALL_ENERGY);
     int64_t n_energy = energy == NULL ? 0 : test_host_floats(host, strikes, OUT_ENERGY, n);

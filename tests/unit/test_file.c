@@ -196,10 +196,14 @@ static void test_descriptors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing_directory), cmocka_unit_test(test_other_kinds_of_files),
-        cmocka_unit_test(test_long_names),        cmocka_unit_test(test_relative_path),
-        cmocka_unit_test(test_permissions),       cmocka_unit_test(test_links),
-        cmocka_unit_test(test_stale),             cmocka_unit_test(test_locked),
+        cmocka_unit_test(test_missing_directory),
+        cmocka_unit_test(test_other_kinds_of_files),
+        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_relative_path),
+        cmocka_unit_test(test_permissions),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_locked),
         cmocka_unit_test(test_descriptors),
     };
     return cmocka_run_group_tests(tests, make_model, remove_model);

@@ -281,7 +281,8 @@ static void test_no_memory_for_the_parser(void **state) {
     ebm_model_destroy(model);
 }
 
-/* In a locale whose decimal point is a comma. Where the system has none, one is made; where it cannot, the test is skipped. */
+/* In a locale whose decimal point is a comma. Where the system has none, one is made; where it cannot, the test is
+ * skipped. */
 static int comma_locale(void) {
     if (setlocale(LC_ALL, "de_DE.UTF-8") == NULL) {
         char command[3 * PATH_MAX];

@@ -40,6 +40,47 @@ static void held_coordinates_keep_their_bits(void **state) {
 }
 
 /* One Langevin step: the free coordinates go where they go without a mask, since their noise is theirs. */
+/* A trainer's chains, also those that start anew, keep what is held: the class in class-conditional sampling. */
+static void restarts_leave_held_coordinates_alone(void **state) {
+    (void)state;
+    for (int32_t start = EBM_START_NOISE; start <= EBM_START_PERSISTENT; start += 2) {
+        float before[N * DIM];
+        float after[N * DIM];
+        ebm_model *model = stat_gaussian(DIM, MEAN, PRECISION);
+        ebm_sampler *sampler = stat_sampler(model, N, 1, EBM_KERNEL_LANGEVIN, 0.1);
+        ebm_trainer *trainer = NULL;
+        STAT_OK(ebm_trainer_create(NULL, model, sampler, &trainer));
+        STAT_OK(ebm_sampler_set_start(sampler, start));
+        STAT_OK(ebm_sampler_set_buffer(sampler, 0, 1.0));
+        STAT_OK(ebm_sampler_set_mask(sampler, MASK));
+        STAT_OK(ebm_sampler_get_states(sampler, N, before));
+        STAT_OK(ebm_trainer_step(trainer, N, before));
+        STAT_OK(ebm_sampler_get_states(sampler, N, after));
+        for (int i = 0; i < N * DIM; i++) {
+            int same = memcmp(&before[i], &after[i], sizeof *before) == 0;
+            assert_int_equal(same, MASK[i % DIM] == 0);
+        }
+        ebm_trainer_destroy(trainer);
+        ebm_sampler_destroy(sampler);
+    }
+}
+
+/* A drift that leaves the floats, in a coordinate that does not move: first held, then free. */
+static void a_held_coordinate_cannot_leave(void **state) {
+    (void)state;
+    static const stat_matrix diagonal = {{1, 0, 0, 0, 0}, {0, 1, 0, 0, 0}, {0, 0, 1, 0, 0}, {0, 0, 0, 1, 0}, {0, 0, 0, 0, 1}};
+    float x[N * DIM] = {0};
+    x[4] = 1e37F;
+    ebm_sampler *sampler = stat_sampler(stat_gaussian(DIM, MEAN, diagonal), N, 1, EBM_KERNEL_LANGEVIN, 1e3);
+    STAT_OK(ebm_sampler_set_noise_std(sampler, 0));
+    STAT_OK(ebm_sampler_set_mask(sampler, MASK));
+    STAT_OK(ebm_sampler_set_states(sampler, N, x));
+    STAT_OK(ebm_sampler_run(sampler, 1));
+    STAT_OK(ebm_sampler_set_mask(sampler, NULL));
+    assert_int_equal(ebm_sampler_run(sampler, 1), EBM_ERR_NONFINITE);
+    ebm_sampler_destroy(sampler);
+}
+
 static void free_coordinates_do_not_notice(void **state) {
     (void)state;
     float free_run[N * DIM];
@@ -121,6 +162,8 @@ static void a_bad_mask_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(held_coordinates_keep_their_bits),
+        cmocka_unit_test(restarts_leave_held_coordinates_alone),
+        cmocka_unit_test(a_held_coordinate_cannot_leave),
         cmocka_unit_test(free_coordinates_do_not_notice),
         cmocka_unit_test(a_mask_of_ones_or_none_is_no_mask),
         cmocka_unit_test(held_coordinates_have_no_part_in_the_acceptance),

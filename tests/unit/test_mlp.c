@@ -44,6 +44,21 @@ static void test_tensors(void **state) {
     ebm_model_destroy(model);
 }
 
+static void no_release(void *data) {
+    (void)data;
+}
+
+/* What the library's own energies keep behind user_data is not the host's to free. */
+static void test_ownership(void **state) {
+    (void)state;
+    const int64_t width = 2;
+    ebm_model *model = NULL;
+    assert_ok(ebm_mlp_create(NULL, 2, 1, &width, EBM_ACT_TANH, &model));
+    assert_int_equal(ebm_model_set_release(model, no_release), EBM_ERR_STATE);
+    assert_int_equal(ebm_model_set_release(model, NULL), EBM_ERR_ARG);
+    ebm_model_destroy(model);
+}
+
 static void test_linear(void **state) {
     (void)state;
     enum { N = 3, DIM = 2 };
@@ -236,6 +251,7 @@ static void test_arguments(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_ownership),
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_chain_of_units),
         cmocka_unit_test(test_gradients),

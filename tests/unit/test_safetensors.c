@@ -172,8 +172,10 @@ static void test_hostile_headers(void **state) {
         {LAST("{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[28,40]}"), EBM_ERR_CORRUPT, "44 bytes of data"},
         {LAST("{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[28,48]}"), EBM_ERR_CORRUPT, "44 bytes of data"},
         {LAST("{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[28,44]}"), EBM_ERR_MISMATCH, "rank 1"},
-        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[28,28]}}", EBM_ERR_MISMATCH, "'more'"},
-        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[26,26]}}", EBM_ERR_FORMAT, "overlap"},
+        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[28,28]}}", EBM_ERR_MISMATCH,
+         "'more'"},
+        {"{" TWO ODD ",\"more\":{\"dtype\":\"F16\",\"shape\":[3,0],\"data_offsets\":[26,26]}}", EBM_ERR_FORMAT,
+         "overlap"},
         {"{" TWO "\"x\x1b[2J\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[28,44]}}", EBM_ERR_FORMAT, "byte"},
         {"{" TWO "\"x\xc3\xa9\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[28,44]}}", EBM_ERR_MISMATCH, "odd"},
         {"{}", EBM_ERR_CORRUPT, "44 bytes of data"},
@@ -194,9 +196,13 @@ static void test_header_lengths(void **state) {
     static const struct {
         uint64_t length;
         int32_t status;
-    } cases[] = {{0, EBM_ERR_FORMAT},          {93, EBM_ERR_CORRUPT},      {UINT64_C(1) << 24, EBM_ERR_CORRUPT},
-                 {(UINT64_C(1) << 24) + 1, EBM_ERR_FORMAT},                {INT64_MAX, EBM_ERR_FORMAT},
-                 {UINT64_C(1) << 63, EBM_ERR_FORMAT},                      {UINT64_MAX, EBM_ERR_FORMAT},
+    } cases[] = {{0, EBM_ERR_FORMAT},
+                 {93, EBM_ERR_CORRUPT},
+                 {UINT64_C(1) << 24, EBM_ERR_CORRUPT},
+                 {(UINT64_C(1) << 24) + 1, EBM_ERR_FORMAT},
+                 {INT64_MAX, EBM_ERR_FORMAT},
+                 {UINT64_C(1) << 63, EBM_ERR_FORMAT},
+                 {UINT64_MAX, EBM_ERR_FORMAT},
                  {UINT64_MAX - 7, EBM_ERR_FORMAT}};
     ebm_model *model = io_model_create(NULL, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -224,14 +230,20 @@ static uint8_t *repeat(const char *start, const char *piece, int64_t *n) {
     return file;
 }
 
-/* The largest headers full of whatever costs a parser most: refused at once, with no memory beyond a few times their size. */
+/* The largest headers full of whatever costs a parser most: refused at once, with no memory beyond a few times their
+ * size. */
 static void test_costly_headers(void **state) {
     (void)state;
-    static const char *const cases[][2] = {
-        {"{\"a\":", "["},           {"{\"a\":", "{\"a\":"},     {"{", "\"a\":{},"},
-        {"{\"a\":[", "0,"},         {"{\"a\":{\"b\":[", "1,"},  {"{\"a\":\"", "\\u00e9"},
-        {"{\"__metadata__\":{", "\"a\":\"b\","},                {"{\"a", "a"},
-        {"{\"a\":", "123456789012"}, {"{\"__metadata__\":{\"a\":\"", "\\\""}};
+    static const char *const cases[][2] = {{"{\"a\":", "["},
+                                           {"{\"a\":", "{\"a\":"},
+                                           {"{", "\"a\":{},"},
+                                           {"{\"a\":[", "0,"},
+                                           {"{\"a\":{\"b\":[", "1,"},
+                                           {"{\"a\":\"", "\\u00e9"},
+                                           {"{\"__metadata__\":{", "\"a\":\"b\","},
+                                           {"{\"a", "a"},
+                                           {"{\"a\":", "123456789012"},
+                                           {"{\"__metadata__\":{\"a\":\"", "\\\""}};
     ebm_model *model = io_model_create(NULL, NULL);
     struct rusage before;
     struct rusage after;
@@ -244,7 +256,8 @@ static void test_costly_headers(void **state) {
         free(file);
     }
     getrusage(RUSAGE_SELF, &after);
-    print_message("%.2f s, %ld MiB\n", (double)(clock() - start) / CLOCKS_PER_SEC, (after.ru_maxrss - before.ru_maxrss) >> 10);
+    print_message("%.2f s, %ld MiB\n", (double)(clock() - start) / CLOCKS_PER_SEC,
+                  (after.ru_maxrss - before.ru_maxrss) >> 10);
 #ifndef __SANITIZE_ADDRESS__ /* whose own memory would be counted */
     assert_true(after.ru_maxrss - before.ru_maxrss < 512L << 10);
 #endif
@@ -361,10 +374,14 @@ static void test_most_tensors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_truncations),     cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_bit_flips_unverified), cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_header_lengths),  cmocka_unit_test(test_costly_headers),
-        cmocka_unit_test(test_digest),          cmocka_unit_test(test_writer_limits),
+        cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_bit_flips_unverified),
+        cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_header_lengths),
+        cmocka_unit_test(test_costly_headers),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_writer_limits),
         cmocka_unit_test(test_most_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What a library without model files (EBM_WITH_IO=OFF) answers: that build's two functions, under other names. */
+#define ebm_model_save off_model_save
+#define ebm_model_load off_model_load
+#include "io/model_file_off.c"
+#undef ebm_model_save
+#undef ebm_model_load
+
+#include "test_models.h"
+
+static void test_off(void **state) {
+    (void)state;
+    test_host host = {0};
+    ebm_model *model = test_model_create(NULL, 2, 0, &host);
+    assert_status(off_model_save(model, "a"), EBM_ERR_STATE);
+    assert_message("EBM_WITH_IO=OFF");
+    assert_status(off_model_load(model, "a"), EBM_ERR_STATE);
+    assert_message("EBM_WITH_IO=OFF");
+    assert_status(off_model_save(NULL, "a"), EBM_ERR_ARG);
+    assert_status(off_model_load(model, NULL), EBM_ERR_ARG);
+    ebm_model_destroy(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_off)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
