@@ -29,6 +29,7 @@ mkdir -p "$out"
 build gcc gcc "" --
 [ "${1:-}" = quick ] && exit 0
 build clang clang "-L unit|statistical" --
+build o2 gcc "-L unit|statistical" -- -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEBM_BUILD_EXAMPLES=OFF # as distributions build
 build asan clang "-L unit|fault|fuzz" -- -DEBM_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEBM_BUILD_EXAMPLES=OFF
 build tsan gcc "-L unit|fault -E io_" -- -DEBM_SANITIZE=thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEBM_BUILD_EXAMPLES=OFF
 

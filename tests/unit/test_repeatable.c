@@ -107,6 +107,7 @@ static ebm_sampler *new_sampler(ebm_context *context, const chains_case *c, int6
     STAT_OK(ebm_sampler_set_grad_clip(sampler, c->clip));
     STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 4));
     STAT_OK(ebm_sampler_set_jitter(sampler, 0.3));
+    STAT_OK(ebm_sampler_set_max_depth(sampler, 4));
     stat_set_metric(sampler, c->metric, c->metric != 0 ? DIM[c->model] : 0);
     if (c->masked) {
         uint8_t mask[32];
