@@ -40,6 +40,9 @@ ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs) 
     if (gradient && sampler->grad == NULL) {
         EBM__TRY(ebm__alloc(context, sampler->n_chains * sampler->dim, sizeof(float), name, &sampler->grad));
     }
+    if (ebm__kernel_of(sampler)->draws_momenta && sampler->trajectory_energy == NULL) {
+        EBM__TRY(ebm__alloc(context, sampler->n_chains, sizeof(double), name, &sampler->trajectory_energy));
+    }
     EBM__TRY(ebm__model_energy_all(sampler->model, sampler->model->theta, sampler->n_chains, sampler->x, accepts,
                                    sampler->energy, gradient ? sampler->grad : NULL));
     sampler->knows_chains = gradient;

@@ -14,6 +14,7 @@ typedef struct ebm__kernel {
     bool rejects;       /* what is not accepted: fills the reports' acceptance, and can be adapted */
     bool uses_noise;    /* of the noise_std that is set */
     bool knows_chains;  /* after its step sampler->energy and grad are those of where the chains stand */
+    bool draws_momenta; /* at the start of a trajectory, and fills sampler->trajectory_energy */
     bool keeps_momenta; /* from step to step: reads sampler->momenta, writes sampler->momenta_next */
     /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);

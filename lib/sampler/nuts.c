@@ -165,8 +165,9 @@ static void plant(forest *f, int64_t n) {
     }
     for (int64_t c = 0; c < n; c++) {
         double kinetic = ebm__kinetic_energy(dim, f->sum + c * dim);
-        f->trees[c] = (tree){.eta = f->eta[c],
-                             .start = (sampler->energy[f->first + c] + kinetic) / sampler->settings.temperature};
+        double total = sampler->energy[f->first + c] + kinetic;
+        sampler->trajectory_energy[f->first + c] = total;
+        f->trees[c] = (tree){.eta = f->eta[c], .start = total / sampler->settings.temperature};
         f->report->grad_square += ebm__sum_of_squares(dim, grad + c * dim);
     }
     f->n_rows = n;
@@ -367,5 +368,10 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     return status;
 }
 
-const ebm__kernel ebm__kernel_nuts = {
-    .name = "NUTS", .rejects = true, .knows_chains = true, .probe = &ebm__kernel_hmc, .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_nuts = {.name = "NUTS",
+                                      .rejects = true,
+                                      .knows_chains = true,
+                                      .draws_momenta = true,
+                                      .probe = &ebm__kernel_hmc,
+                                      .begin = begin,
+                                      .move = move};

@@ -70,6 +70,7 @@ static void commit_step(ebm_sampler *sampler, const ebm__kernel *kernel, int64_t
     sampler->report.grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
     sampler->report.step_acceptance = mean_acceptance(sampler, n_chunks);
     sampler->report.has_stepped = true;
+    sampler->report.has_trajectory = kernel->draws_momenta;
     swap(&sampler->x, &sampler->x_next);
     if (kernel->keeps_momenta) {
         swap(&sampler->momenta, &sampler->momenta_next);
@@ -158,31 +159,4 @@ ebm_status ebm_sampler_run(ebm_sampler *sampler, int64_t n_steps) {
     EBM__USE(use_model, sampler->model);
     EBM__TRY(ebm__sampler_start(sampler, __func__));
     return ebm__sampler_advance(sampler, n_steps, 1, NULL, __func__);
-}
-
-ebm_status ebm_sampler_draw(ebm_sampler *sampler, int64_t n_draws, int64_t thin, float *out) {
-    EBM__REQUIRE(sampler);
-    if (n_draws < 0) {
-        return ebm__fail(EBM_ERR_ARG, "%s: n_draws is %" PRId64 ", must be 0 or more", __func__, n_draws);
-    }
-    if (thin < 1) {
-        return ebm__fail(EBM_ERR_ARG, "%s: thin is %" PRId64 ", must be at least 1", __func__, thin);
-    }
-    int64_t bytes;
-    int64_t n_steps;
-    int64_t floats = sampler->n_chains * sampler->dim;
-    if (!ebm__multiply(n_draws, thin, &n_steps) || !ebm__multiply(n_draws, floats * (int64_t)sizeof *out, &bytes)) {
-        return ebm__fail(EBM_ERR_OVERFLOW,
-                         "%s: n_draws is %" PRId64 " and thin is %" PRId64 ", and that many steps, or draws of %" PRId64
-                         " floats, do not fit",
-                         __func__, n_draws, thin, floats);
-    }
-    EBM__USE(use, sampler);
-    EBM__USE(use_model, sampler->model);
-    if (n_draws == 0) {
-        return EBM_OK;
-    }
-    EBM__REQUIRE(out);
-    EBM__TRY(ebm__sampler_start(sampler, __func__));
-    return ebm__sampler_advance(sampler, n_steps, thin, out, __func__);
 }

@@ -23,6 +23,7 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->buffer);
     ebm__free(context, sampler->picks);
     ebm__free(context, sampler->energy);
+    ebm__free(context, sampler->trajectory_energy);
     ebm__free(context, sampler->grad);
     ebm__free(context, sampler->momenta);
     ebm__free(context, sampler->momenta_next);

@@ -49,6 +49,7 @@ typedef struct ebm__chunk_report {
 /* What the last run, draw or batch of negatives told. */
 typedef struct ebm__sampler_report {
     bool has_stepped;
+    bool has_trajectory;    /* the last step had some, from fresh momenta */
     double grad_rms; /* of the last step */
     double acceptance;
     double mean_leaps;      /* leapfrog steps of a chain in a step */
@@ -91,6 +92,7 @@ struct ebm_sampler {
     /* For kernels that accept and reject: energy and gradient where the chains stand. */
     double *energy;
     float *grad;
+    double *trajectory_energy; /* H at the start of the last trajectories */
     bool knows_chains; /* these are of the chains' states, not of a step that was void */
 
     /* For kernels that keep momenta from step to step: n_chains x dim, now and after the step. */

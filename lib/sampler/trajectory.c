@@ -49,8 +49,12 @@ static void take_off(ebm_sampler *sampler, const ebm__trajectory *plan, int64_t 
     }
     ebm__draw_step_sizes(sampler, first, n, f->eta);
     for (int64_t r = 0; r < n; r++) {
+        double total = sampler->energy[first + r] + ebm__kinetic_energy(dim, f->w + r * dim);
         f->half[r] = f->eta[r] / 2;
-        f->start[r] = (sampler->energy[first + r] + ebm__kinetic_energy(dim, f->w + r * dim)) / temperature;
+        f->start[r] = total / temperature;
+        if (!plan->keeps_momenta) {
+            sampler->trajectory_energy[first + r] = total;
+        }
         f->highest[r] = -INFINITY;
         f->fate[r] = FLYING;
     }
