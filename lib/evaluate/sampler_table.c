@@ -106,7 +106,7 @@ static void put_sampler(text *t, const ebm_sampler *sampler, const findings *f) 
     }
     put(t, "\n");
     if (kernel->draws_momenta) {
-        put(t, "%" PRId64 " divergent trajectories", f->divergent);
+        put(t, "%" PRId64 " divergent trajector%s", f->divergent, f->divergent == 1 ? "y" : "ies");
         if (f->energy != NULL) {
             put(t, "; E-BFMI %.2f to %.2f", least(f->n_chains, f->ebfmi), greatest(f->n_chains, f->ebfmi));
         }
@@ -144,8 +144,8 @@ static int put_wrong(text *t, const findings *f, int column, double limit, bool 
 static int put_trouble_of_trajectories(text *t, const findings *f) {
     int troubles = 0;
     if (f->divergent > 0) {
-        put(t, "! %" PRId64 " divergent trajectories: adapt to a higher acceptance, or write the energy in other terms\n",
-            f->divergent);
+        put(t, "! %" PRId64 " divergent trajector%s: adapt to a higher acceptance, or write the energy in other terms\n",
+            f->divergent, f->divergent == 1 ? "y" : "ies");
         troubles++;
     }
     if (f->energy != NULL && least(f->n_chains, f->ebfmi) < GOOD_EBFMI) {

@@ -37,6 +37,11 @@ static int32_t no_progress(const ebm_trainer *trainer, void *data) {
     return EBM_CB_OK;
 }
 
+static int32_t no_draw(int64_t draw, int64_t n_chains, int64_t dim, const float *x, void *data) {
+    (void)draw, (void)n_chains, (void)dim, (void)x, (void)data;
+    return EBM_CB_OK;
+}
+
 /* BUSY, with the function's own name first in the message, when `busy`; anything but BUSY otherwise. */
 #define expect(busy, function, ...)                                                          \
     do {                                                                                     \
@@ -102,6 +107,7 @@ static void try_sampler(fixture *f) {
     ebm_sampler *s = f->sampler;
     bool busy = f->sampler_busy;
     float x[3 * CHAINS * DIM];
+    char table[128 * (DIM + 16)];
     uint8_t mask[DIM];
     int32_t number;
     int64_t count;
@@ -150,14 +156,18 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_nonfinite_count, s, &count);
     expect(busy, ebm_sampler_get_divergent_count, s, &count);
     expect(busy, ebm_sampler_get_mean_leapfrog_steps, s, &value);
+    expect(busy, ebm_sampler_get_trajectory_energies, s, 0, &value);
     expect(busy || f->model_busy, ebm_sampler_get_mean_energy, s, &value);
     expect(busy || f->model_busy, ebm_sampler_run, s, 0);
     expect(busy || f->model_busy, ebm_sampler_adapt, s, 0, 0.5);
     expect(busy || f->model_busy, ebm_sampler_draw, s, 0, 1, x);
+    expect(busy || f->model_busy, ebm_sampler_draw_each, s, 0, 1, no_draw, NULL);
     if (busy) { /* elsewhere these would disturb the run */
         expect(true, ebm_sampler_run, s, 1);
         expect(true, ebm_sampler_adapt, s, 1, 0.5);
         expect(true, ebm_sampler_draw, s, 3, 1, x);
+        expect(true, ebm_sampler_draw_each, s, 3, 1, no_draw, NULL);
+        expect(true, ebm_sampler_summarize, s, 3, 1, NULL, NULL, sizeof table, table);
         expect(true, ebm_sampler_restart, s);
         expect(true, ebm_sampler_set_states, s, CHAINS, x);
     }

@@ -210,6 +210,11 @@ static ebm_status draw(fixture *f) {
     return ebm_sampler_draw(f->sampler, 2, 1, f->out);
 }
 
+static ebm_status summarize(fixture *f) {
+    static char table[128 * (DIM + 16)];
+    return ebm_sampler_summarize(f->sampler, 20, 1, NULL, NULL, sizeof table, table);
+}
+
 static ebm_status restart(fixture *f) {
     return ebm_sampler_restart(f->sampler);
 }
@@ -277,6 +282,7 @@ static const scene SCENES[] = {
     {"set_metric", set_metric, 0, false},
     {"adapt", adapt, NUTS | DENSE, false},
     {"draw", draw, MALA | BUFFER, false},
+    {"summarize", summarize, NUTS, true},
     {"restart", restart, BUFFER, false},
     {"get_states", get_states, BUFFER, false},
     {"set_states", set_states, BUFFER, false},

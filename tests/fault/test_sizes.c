@@ -185,6 +185,7 @@ static void test_rows(void **state) {
     refuse(EBM_ERR_ARG, "thin is 0", ebm_sampler_draw, f.sampler, 1, 0, x);
     refuse(EBM_ERR_OVERFLOW, "n_draws is 8589934592", ebm_sampler_draw, f.sampler, HUGE_SIZE, HUGE_SIZE, x);
     refuse(EBM_ERR_OVERFLOW, "n_draws is ", ebm_sampler_draw, f.sampler, INT64_MAX, 1, x);
+    refuse(EBM_ERR_ARG, "n is 4", ebm_sampler_get_trajectory_energies, f.sampler, CHAINS + 1, energy);
     refuse(EBM_ERR_ARG, "n_epochs is -1", ebm_trainer_fit, f.trainer, 1, x, -1);
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, INT64_MAX, 0);
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, OVER, 0);
