@@ -48,6 +48,9 @@ typedef struct findings {
 static int name_of(const findings *f, int64_t i, char *name) {
     if (f->names != NULL && f->names[i] != NULL) {
         size_t length = strnlen(f->names[i], NAME);
+        while (length > 0 && ((unsigned char)f->names[i][length] & 0xC0) == 0x80) { /* not inside a UTF-8 character */
+            length--;
+        }
         memcpy(name, f->names[i], length);
         name[length] = '\0';
         return (int)length;
@@ -102,12 +105,12 @@ static void put_sampler(text *t, const ebm_sampler *sampler, const findings *f) 
         put(t, ", acceptance %.3f", sampler->report.acceptance);
     }
     if (kernel->draws_momenta) {
-        put(t, ", %.1f leapfrog steps a step", sampler->report.mean_leaps);
+        put(t, ", %.1f leapfrog steps each", sampler->report.mean_leaps);
     }
     put(t, "\n");
     if (kernel->draws_momenta) {
         put(t, "%" PRId64 " divergent trajector%s", f->divergent, f->divergent == 1 ? "y" : "ies");
-        if (f->energy != NULL) {
+        if (f->energy != NULL && isfinite(least(f->n_chains, f->ebfmi))) {
             put(t, "; E-BFMI %.2f to %.2f", least(f->n_chains, f->ebfmi), greatest(f->n_chains, f->ebfmi));
         }
         put(t, "\n");
