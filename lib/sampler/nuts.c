@@ -44,6 +44,7 @@ typedef struct forest {
     ebm_sampler *sampler;
     ebm__chunk_report *report;
     int64_t first;
+    double temperature;
     tree *trees;
     /* n x dim: both ends of the trajectories, the sum of momenta, the candidates of doublings */
     float *end_x[SIDES];
@@ -166,7 +167,7 @@ static void plant(forest *f, int64_t n) {
     for (int64_t c = 0; c < n; c++) {
         double kinetic = ebm__kinetic_energy(dim, f->sum + c * dim);
         f->trees[c] = (tree){.eta = f->eta[c],
-                             .start = (sampler->energy[f->first + c] + kinetic) / sampler->settings.temperature};
+                             .start = (sampler->energy[f->first + c] + kinetic) / f->temperature};
         f->report->grad_square += ebm__sum_of_squares(dim, grad + c * dim);
     }
     f->n_rows = n;
@@ -212,7 +213,7 @@ static bool weigh(forest *f, int64_t row, tree *t) {
     int64_t dim = sampler->dim;
     int64_t c = f->row_chain[row];
     double kinetic = ebm__kinetic_energy(dim, f->w + row * dim);
-    double log_weight = t->start - (f->energy[row] + kinetic) / sampler->settings.temperature;
+    double log_weight = t->start - (f->energy[row] + kinetic) / f->temperature;
     int64_t point = t->n_leaves++;
     t->acceptance += ebm__acceptance(log_weight);
     if (isinf(f->energy[row])) {
@@ -357,6 +358,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
         return EBM_ERR_NOMEM;
     }
     forest f = {.sampler = sampler, .report = &sampler->reports[chunk], .first = first};
+    f.temperature = ebm__sampler_temperature(sampler, first);
     cut_memory(sampler, n, memory, &f);
     plant(&f, n);
     ebm_status status = grow(&f, n);

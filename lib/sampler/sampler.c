@@ -86,6 +86,8 @@ ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_
     ebm__handle_init(&sampler->handle, context, destroy_sampler);
     ebm__scratch_init(&sampler->scratch, context);
     sampler->n_chains = n_chains;
+    sampler->n_rows = n_chains;
+    sampler->ladder.n_rungs = 1;
     sampler->dim = model->dim;
     sampler->seed = seed;
     sampler->settings = DEFAULTS;
@@ -113,19 +115,37 @@ int64_t ebm_sampler_chain_count(const ebm_sampler *sampler) {
     return sampler == NULL ? 0 : sampler->n_chains;
 }
 
-double ebm__sampler_noise_std(const ebm_sampler *sampler) {
+double ebm__sampler_temperature(const ebm_sampler *sampler, int64_t row) {
+    const ebm__ladder *ladder = &sampler->ladder;
+    double factor = ladder->n_rungs == 1 ? 1 : ladder->temperature[row / sampler->n_chains];
+    return sampler->settings.temperature * factor;
+}
+
+double ebm__sampler_step_size(const ebm_sampler *sampler, int64_t row) {
+    const ebm__ladder *ladder = &sampler->ladder;
+    double factor = ladder->n_rungs == 1 ? 1 : ladder->step_size[row / sampler->n_chains];
+    return sampler->settings.step_size * factor;
+}
+
+/* A sigma that is set stands for a temperature, sigma^2 / (2 eta), which is then what the ladder multiplies. */
+double ebm__sampler_noise_std(const ebm_sampler *sampler, int64_t row) {
     const ebm__sampler_settings *s = &sampler->settings;
-    return s->noise_std < 0 ? sqrt(2.0 * s->step_size * s->temperature) : s->noise_std;
+    const ebm__ladder *ladder = &sampler->ladder;
+    if (s->noise_std < 0) {
+        return sqrt(2.0 * ebm__sampler_step_size(sampler, row) * ebm__sampler_temperature(sampler, row));
+    }
+    int64_t rung = row / sampler->n_chains;
+    return s->noise_std * (ladder->n_rungs == 1 ? 1 : sqrt(ladder->step_size[rung] * ladder->temperature[rung]));
 }
 
 bool ebm__sampler_has_bounds(const ebm_sampler *sampler) {
     return isfinite(sampler->settings.lo) || isfinite(sampler->settings.hi);
 }
 
-ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler) {
+ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler, int64_t row) {
     const ebm__sampler_settings *s = &sampler->settings;
-    return (ebm__langevin){.eta = (float)s->step_size,
-                           .sigma = (float)ebm__sampler_noise_std(sampler),
+    return (ebm__langevin){.eta = (float)ebm__sampler_step_size(sampler, row),
+                           .sigma = (float)ebm__sampler_noise_std(sampler, row),
                            .clip = (float)s->grad_clip,
                            .lo = (float)s->lo,
                            .hi = (float)s->hi,

@@ -57,7 +57,7 @@ ebm_status ebm_sampler_set_noise_std(ebm_sampler *sampler, double sigma) {
 }
 
 ebm_status ebm_sampler_get_noise_std(const ebm_sampler *sampler, double *sigma) {
-    EBM__GET(sampler, sigma, ebm__sampler_noise_std(sampler));
+    EBM__GET(sampler, sigma, ebm__sampler_noise_std(sampler, 0));
 }
 
 ebm_status ebm_sampler_set_temperature(ebm_sampler *sampler, double temperature) {
@@ -73,7 +73,7 @@ ebm_status ebm_sampler_get_temperature(const ebm_sampler *sampler, double *tempe
 
 ebm_status ebm_sampler_get_implied_temperature(const ebm_sampler *sampler, double *temperature) {
     EBM__GET(sampler, temperature,
-             ebm__sampler_noise_std(sampler) * ebm__sampler_noise_std(sampler) / (2.0 * sampler->settings.step_size));
+             ebm__sampler_noise_std(sampler, 0) * ebm__sampler_noise_std(sampler, 0) / (2.0 * sampler->settings.step_size));
 }
 
 ebm_status ebm_sampler_set_noise_order(ebm_sampler *sampler, int32_t order) {

@@ -14,7 +14,7 @@
  */
 static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, float sigma, int64_t first, int64_t n,
                   float *x) {
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, 0);
     double unused = 0;
     pass.sigma = sigma;
     ebm__simd_used()->langevin(&pass, sequence, first, n, x, NULL, x, &unused);

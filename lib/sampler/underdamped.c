@@ -50,10 +50,10 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     sampler->reports[chunk].accepted = (double)n;
     sampler->reports[chunk].leaps = n;
     for (int64_t r = 0; r < n; r++) {
-        time[r] = (float)(sampler->settings.step_size / 2);
+        time[r] = (float)(ebm__sampler_step_size(sampler, first) / 2);
     }
     ebm__leap(sampler, n, time, time, grad, x_next, w, work);
-    ebm__damp_momenta(sampler, first, n, ebm__kept_momentum(sampler), w, z);
+    ebm__damp_momenta(sampler, first, n, ebm__kept_momentum(sampler, first), w, z);
     ebm__leap(sampler, n, NULL, time, NULL, x_next, w, work);
     EBM__TRY(ebm__kernel_check_states(sampler, first, n, x_next));
     clamp(sampler, floats, x_next);
