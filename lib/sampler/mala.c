@@ -30,11 +30,7 @@ typedef struct proposal {
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
-    const ebm__sampler_settings *s = &sampler->settings;
-    if (!((float)ebm__sampler_noise_std(sampler, 0) > 0)) { /* as the proposal has it */
-        return ebm__fail(EBM_ERR_STATE, "MALA needs noise, but the noise_std is 0");
-    }
-    if (s->noise_order != EBM_NOISE_WITH_GRADIENT) {
+    if (sampler->settings.noise_order != EBM_NOISE_WITH_GRADIENT) {
         return ebm__fail(EBM_ERR_STATE, "MALA needs the noise order EBM_NOISE_WITH_GRADIENT");
     }
     return ebm__kernel_begin(sampler, "MALA", EBM__ACCEPTS | EBM__GRADIENT);
@@ -206,4 +202,10 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_mala = {
-    .name = "MALA", .rejects = true, .knows_chains = true, .uses_noise = true, .begin = begin, .move = move};
+    .name = "MALA",
+    .rejects = true,
+    .knows_energies = true,
+    .knows_chains = true,
+    .uses_noise = true,
+    .begin = begin,
+    .move = move};

@@ -24,9 +24,6 @@ typedef struct proposal {
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
-    if (!(ebm__sampler_noise_std(sampler, 0) > 0)) {
-        return ebm__fail(EBM_ERR_STATE, "%s needs noise, but the noise_std is 0", NAME);
-    }
     return ebm__kernel_begin(sampler, NAME, EBM__ACCEPTS);
 }
 
@@ -102,4 +99,4 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_random_walk = {
-    .name = NAME, .rejects = true, .uses_noise = true, .begin = begin, .move = move};
+    .name = NAME, .rejects = true, .knows_energies = true, .uses_noise = true, .begin = begin, .move = move};

@@ -7,8 +7,8 @@
 #include "core/context.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "core/parallel.h"
 #include "model/model.h"
+#include "sampler/tempering.h"
 
 static void destroy_sampler(ebm__handle *handle) {
     ebm_sampler *sampler = (ebm_sampler *)(void *)handle; /* the handle is the first member */
@@ -30,6 +30,7 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->adapt_memory);
     ebm__free(context, sampler->saved_x);
     ebm__free(context, sampler->saved_momenta);
+    ebm__ladder_free(context, &sampler->ladder);
     ebm_model_destroy(sampler->model);
     ebm__free(context, sampler);
 }
@@ -57,19 +58,21 @@ static const ebm__sampler_settings DEFAULTS = {
     .max_depth = 10,
     .metric = EBM_METRIC_IDENTITY,
     .metric_adaptation = 1,
+    .swap_every = 1,
 };
 
 static ebm_status allocate_states(ebm_sampler *sampler, const char *caller) {
-    ebm_context *context = sampler->handle.context;
     int64_t floats;
     if (!ebm__multiply(sampler->n_chains, sampler->dim, &floats)) {
         return ebm__fail(EBM_ERR_OVERFLOW, "%s: n_chains is %" PRId64 ", and n_chains x %" PRId64 " floats do not fit",
                          caller, sampler->n_chains, sampler->dim);
     }
-    EBM__TRY(ebm__alloc(context, floats, sizeof(float), caller, &sampler->x));
-    EBM__TRY(ebm__alloc(context, floats, sizeof(float), caller, &sampler->x_next));
-    int64_t n_chunks = (sampler->n_chains - 1) / EBM__LEAST_CHUNK_ROWS + 1;
-    return ebm__alloc(context, n_chunks, sizeof *sampler->reports, caller, &sampler->reports);
+    ebm__rows rows = {0};
+    ebm_status status = ebm__rows_alloc(sampler, 1, caller, &rows);
+    sampler->x = rows.x;
+    sampler->x_next = rows.x_next;
+    sampler->reports = rows.reports;
+    return status;
 }
 
 ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_chains, uint64_t seed,

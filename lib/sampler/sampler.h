@@ -34,6 +34,7 @@ typedef struct ebm__sampler_settings {
     int32_t max_depth;
     int32_t metric;
     int32_t metric_adaptation;
+    int64_t swap_every;
 } ebm__sampler_settings;
 
 /* Of parallel tempering, see sampler/tempering.h. */
@@ -41,6 +42,13 @@ typedef struct ebm__ladder {
     int32_t n_rungs;     /* 1: none, and the arrays are NULL */
     double *temperature; /* n_rungs, relative to the sampler's: 1, then growing */
     double *step_size;   /* n_rungs, relative to the sampler's: 1 first */
+    double *counts;      /* one block of memory: the swaps' probabilities, summed, and the next two */
+    int64_t *proposed;   /* n_rungs: swaps between a rung and the next */
+    uint8_t *came_from;  /* n_rows: the end of the ladder that the replica in a row has last been at */
+    int64_t round_trips;
+    /* As it was before a trainer's batch of negatives. */
+    double *saved_counts;
+    int64_t saved_round_trips;
 } ebm__ladder;
 
 /* What one piece of a step found out. Summed over the pieces in their order. */
@@ -101,7 +109,8 @@ struct ebm_sampler {
     /* For kernels that accept and reject: energy and gradient where the chains stand. */
     double *energy;
     float *grad;
-    bool knows_chains; /* these are of the chains' states, not of a step that was void */
+    bool knows_energies; /* these are of the chains' states, not of a step that was void */
+    bool knows_chains;   /* and so are the gradients */
 
     /* For kernels that keep momenta from step to step: n_rows x dim, now and after the step. */
     bool has_momenta;
@@ -138,6 +147,9 @@ double ebm__sampler_noise_std(const ebm_sampler *sampler, int64_t row);
 /* The settings as a pass of the vector kernels. */
 ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler, int64_t row);
 bool ebm__sampler_has_bounds(const ebm_sampler *sampler);
+
+/* run.c: the mean probability with which the last step was accepted, in one rung. */
+double ebm__sampler_step_acceptance(const ebm_sampler *sampler, int32_t rung);
 
 /* settings.c: the first of n floats that is outside [lo, hi]; -1 when none is. */
 int64_t ebm__sampler_first_outside(int64_t n, const float *x, double lo, double hi);

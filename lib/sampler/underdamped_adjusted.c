@@ -24,4 +24,10 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_underdamped_adjusted = {
-    .name = NAME, .rejects = true, .knows_chains = true, .keeps_momenta = true, .begin = begin, .move = move};
+    .name = NAME,
+    .rejects = true,
+    .knows_energies = true,
+    .knows_chains = true,
+    .keeps_momenta = true,
+    .begin = begin,
+    .move = move};
