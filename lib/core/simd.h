@@ -24,7 +24,8 @@ enum {
     EBM__STREAM_INIT = 8,     /* starting values of parameters */
     EBM__STREAM_MOMENTUM = 9, /* fresh momenta */
     EBM__STREAM_JITTER = 10,  /* of step sizes */
-    EBM__STREAM_TREE = 11     /* single draws of trajectories that grow */
+    EBM__STREAM_TREE = 11,    /* single draws of trajectories that grow */
+    EBM__STREAM_SWAP = 12     /* uniforms of swaps between temperatures */
 };
 
 /*

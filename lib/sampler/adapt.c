@@ -109,8 +109,7 @@ static ebm_status after_step(ebm_sampler *sampler, void *data) {
 
 /* The first step size is looked for where the chains stand. */
 static ebm_status adapt(ebm_sampler *sampler, int64_t n_steps, adaptation *a, const char *caller) {
-    ebm_status status = ebm__metric_prepare(sampler);
-    status = status == EBM_OK ? ebm__kernel_of(sampler)->begin(sampler) : status;
+    ebm_status status = ebm__kernel_prepare(sampler);
     status = status == EBM_OK ? restart_averaging(sampler, &a->step_size) : status;
     if (status == EBM_ERR_STOPPED) { /* the request has been heard */
         atomic_store_explicit(&sampler->stop, false, memory_order_relaxed);

@@ -8,13 +8,13 @@
 #include "sampler/bounds.h"
 #include "sampler/metric.h"
 
-double ebm__kept_momentum(const ebm_sampler *sampler) {
-    return exp(-sampler->settings.friction * sampler->settings.step_size);
+double ebm__kept_momentum(const ebm_sampler *sampler, int64_t row) {
+    return exp(-sampler->settings.friction * ebm__sampler_step_size(sampler, row));
 }
 
 ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name) {
     ebm_context *context = sampler->handle.context;
-    int64_t floats = sampler->n_chains * sampler->dim;
+    int64_t floats = sampler->n_rows * sampler->dim;
     if (sampler->momenta == NULL) {
         EBM__TRY(ebm__alloc(context, floats, sizeof(float), name, &sampler->momenta));
     }
@@ -22,7 +22,9 @@ ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name) {
         EBM__TRY(ebm__alloc(context, floats, sizeof(float), name, &sampler->momenta_next));
     }
     if (!sampler->has_momenta) {
-        ebm__draw_momenta(sampler, 0, sampler->n_chains, sampler->momenta);
+        for (int64_t first = 0; first < sampler->n_rows; first += sampler->n_chains) {
+            ebm__draw_momenta(sampler, first, sampler->n_chains, sampler->momenta + first * sampler->dim);
+        }
         sampler->has_momenta = true;
     }
     return EBM_OK;
@@ -40,7 +42,7 @@ void ebm__damp_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, dou
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
     int64_t floats = n * sampler->dim;
     float keep = (float)kept;
-    float spread = (float)sqrt((1 - kept * kept) * sampler->settings.temperature);
+    float spread = (float)sqrt((1 - kept * kept) * ebm__sampler_temperature(sampler, first));
     ebm__simd_used()->normals(&sequence, first * sampler->dim, floats, z);
     for (int64_t i = 0; i < floats; i++) {
         w[i] = keep * w[i] + spread * z[i];
@@ -51,7 +53,7 @@ void ebm__damp_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, dou
 void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, float *w) {
     ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_MOMENTUM};
     int64_t dim = sampler->dim;
-    float spread = (float)sqrt(sampler->settings.temperature);
+    float spread = (float)sqrt(ebm__sampler_temperature(sampler, first));
     ebm__simd_used()->normals(&sequence, first * dim, n * dim, w);
     for (int64_t i = 0; i < n * dim; i++) {
         w[i] *= spread;
@@ -60,14 +62,15 @@ void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, flo
 }
 
 void ebm__draw_step_sizes(const ebm_sampler *sampler, int64_t first, int64_t n, float *eta) {
-    const ebm__sampler_settings *s = &sampler->settings;
-    if (s->jitter > 0) {
+    double jitter = sampler->settings.jitter;
+    double step_size = ebm__sampler_step_size(sampler, first);
+    if (jitter > 0) {
         ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_JITTER};
         ebm__simd_used()->uniforms(&sequence, first, n, eta);
     }
     for (int64_t r = 0; r < n; r++) {
-        double stretch = s->jitter > 0 ? 1 + s->jitter * (2 * (double)eta[r] - 1) : 1;
-        eta[r] = (float)(s->step_size * stretch);
+        double stretch = jitter > 0 ? 1 + jitter * (2 * (double)eta[r] - 1) : 1;
+        eta[r] = (float)(step_size * stretch);
     }
 }
 

@@ -15,8 +15,8 @@
 /* What a trajectory's error in H / T must exceed to be called divergent: Stan's threshold. */
 #define EBM__DIVERGENT 1000.0
 
-/* What one step of damping leaves of a momentum: exp(-gamma eta). */
-double ebm__kept_momentum(const ebm_sampler *sampler);
+/* What one step of damping leaves of a momentum: exp(-gamma eta), in the rung of a row. */
+double ebm__kept_momentum(const ebm_sampler *sampler, int64_t row);
 
 /*
  * For the begin of kernels that keep momenta from step to step: memory for them, and fresh ones where there are none.

@@ -21,7 +21,7 @@ static ebm_status begin(ebm_sampler *sampler) {
 static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
                             float *grad) {
     const ebm__simd *simd = ebm__simd_used();
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
     int64_t offset = first * sampler->dim;
     int64_t count = n * sampler->dim;
@@ -46,7 +46,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
 
 /* Moves n states into the bounds, by the bounds' own rule; what has left the floats is found first. */
 static ebm_status bound(ebm_sampler *sampler, int64_t first, int64_t n, float *x) {
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     ebm__sequence unused = {0};
     double no_square = 0;
     pass.sigma = 0;
@@ -58,7 +58,7 @@ static ebm_status bound(ebm_sampler *sampler, int64_t first, int64_t n, float *x
 /* With a metric: x <- x - eta W dE/dx + sigma L z. `whitened` and `work` are n x dim. */
 static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
                                 float *grad, float *whitened, float *work) {
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     int64_t floats = n * sampler->dim;
     const float *x = sampler->x + first * sampler->dim;
     float *x_next = sampler->x_next + first * sampler->dim;

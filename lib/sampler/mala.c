@@ -30,11 +30,7 @@ typedef struct proposal {
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
-    const ebm__sampler_settings *s = &sampler->settings;
-    if (!((float)ebm__sampler_noise_std(sampler) > 0)) { /* as the proposal has it */
-        return ebm__fail(EBM_ERR_STATE, "MALA needs noise, but the noise_std is 0");
-    }
-    if (s->noise_order != EBM_NOISE_WITH_GRADIENT) {
+    if (sampler->settings.noise_order != EBM_NOISE_WITH_GRADIENT) {
         return ebm__fail(EBM_ERR_STATE, "MALA needs the noise order EBM_NOISE_WITH_GRADIENT");
     }
     return ebm__kernel_begin(sampler, "MALA", EBM__ACCEPTS | EBM__GRADIENT);
@@ -107,8 +103,8 @@ static double acceptance(const ebm_sampler *sampler, int64_t chain, int64_t r, c
     const ebm__sampler_settings *s = &sampler->settings;
     int64_t row = r * sampler->dim;
     int64_t state = chain * sampler->dim;
-    double sigma = (double)(float)ebm__sampler_noise_std(sampler);
-    move_seen seen = {.eta = (double)(float)s->step_size}; /* as the proposal was made */
+    double sigma = (double)(float)ebm__sampler_noise_std(sampler, chain);
+    move_seen seen = {.eta = (double)(float)ebm__sampler_step_size(sampler, chain)}; /* as the proposal was made */
     if (ebm__has_metric(sampler)) {
         seen.to = p->move + row;
         seen.force = p->force + row;
@@ -121,7 +117,7 @@ static double acceptance(const ebm_sampler *sampler, int64_t chain, int64_t r, c
         seen.force_next = p->grad + row;
         seen.limit = (double)(float)s->grad_clip;
     }
-    return ebm__acceptance((sampler->energy[chain] - p->energy[r]) / s->temperature +
+    return ebm__acceptance((sampler->energy[chain] - p->energy[r]) / ebm__sampler_temperature(sampler, chain) +
                            ratio(sampler, &seen, p->y + row) / (2 * sigma * sigma));
 }
 
@@ -145,7 +141,7 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
 
 static void propose(const ebm_sampler *sampler, double *grad_square, int64_t first, int64_t n, proposal *p) {
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     pass.lo = -INFINITY;
     pass.hi = INFINITY;
     int64_t offset = first * sampler->dim;
@@ -206,4 +202,10 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_mala = {
-    .name = "MALA", .rejects = true, .knows_chains = true, .uses_noise = true, .begin = begin, .move = move};
+    .name = "MALA",
+    .rejects = true,
+    .knows_energies = true,
+    .knows_chains = true,
+    .uses_noise = true,
+    .begin = begin,
+    .move = move};

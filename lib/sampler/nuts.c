@@ -44,6 +44,7 @@ typedef struct forest {
     ebm_sampler *sampler;
     ebm__chunk_report *report;
     int64_t first;
+    double temperature;
     tree *trees;
     /* n x dim: both ends of the trajectories, the sum of momenta, the candidates of doublings */
     float *end_x[SIDES];
@@ -83,51 +84,8 @@ static double log_sum(double a, double b) {
     return isinf(most) ? most : most + log1p(exp(-fabs(a - b)));
 }
 
-/*
- * What a callback computes for a row may depend, in its last bits, on the rows beside it (matrix products do), and in
- * this kernel they are others than when all chains are evaluated together. So that a run that is split gives the same
- * bits, what is known of a chain is kept where a fresh evaluation differs from it by no more than float arithmetic
- * may. (An energy that has changed by so little is followed from the chains' next points on.)
- */
-static bool differs_by_rounding(int64_t dim, double temperature, double energy, const float *grad, double fresh_energy,
-                                const float *fresh_grad) {
-    double largest = 0;
-    double change = 0;
-    for (int64_t i = 0; i < dim; i++) {
-        largest = fmax(largest, fabs((double)fresh_grad[i]));
-        change = fmax(change, fabs((double)fresh_grad[i] - (double)grad[i]));
-    }
-    return fabs(fresh_energy - energy) <= 1e-4 * temperature + 1e-6 * fabs(fresh_energy) && change <= 1e-3 * largest;
-}
-
 static ebm_status begin(ebm_sampler *sampler) {
-    const int needs = EBM__ACCEPTS | EBM__GRADIENT;
-    int64_t n = sampler->n_chains;
-    int64_t dim = sampler->dim;
-    int64_t doubles = n * (int64_t)sizeof(double);
-    int64_t rows = n * dim * (int64_t)sizeof(float);
-    char *memory = ebm__scratch_borrow(&sampler->scratch, ebm__aligned(doubles) + rows, "NUTS");
-    if (memory == NULL) {
-        return EBM_ERR_NOMEM;
-    }
-    char *next = memory;
-    double *energy = ebm__cut(&next, doubles);
-    float *grad = ebm__cut(&next, rows);
-    bool known = sampler->knows_chains;
-    if (known) {
-        memcpy(energy, sampler->energy, (size_t)doubles);
-        memcpy(grad, sampler->grad, (size_t)rows);
-    }
-    ebm_status status = ebm__kernel_begin(sampler, "NUTS", needs);
-    for (int64_t c = 0; c < n && known && status == EBM_OK; c++) {
-        if (differs_by_rounding(dim, sampler->settings.temperature, energy[c], grad + c * dim, sampler->energy[c],
-                                sampler->grad + c * dim)) {
-            sampler->energy[c] = energy[c];
-            memcpy(sampler->grad + c * dim, grad + c * dim, (size_t)dim * sizeof *grad);
-        }
-    }
-    ebm__scratch_return(&sampler->scratch, memory);
-    return status;
+    return ebm__kernel_begin(sampler, "NUTS", EBM__ACCEPTS | EBM__GRADIENT | EBM__REGROUPS);
 }
 
 static void copy_row(const forest *f, const float *from, int64_t from_row, float *to, int64_t to_row) {
@@ -167,7 +125,7 @@ static void plant(forest *f, int64_t n) {
         double kinetic = ebm__kinetic_energy(dim, f->sum + c * dim);
         double total = sampler->energy[f->first + c] + kinetic;
         sampler->trajectory_energy[f->first + c] = total;
-        f->trees[c] = (tree){.eta = f->eta[c], .start = total / sampler->settings.temperature};
+        f->trees[c] = (tree){.eta = f->eta[c], .start = total / f->temperature};
         f->report->grad_square += ebm__sum_of_squares(dim, grad + c * dim);
     }
     f->n_rows = n;
@@ -213,7 +171,7 @@ static bool weigh(forest *f, int64_t row, tree *t) {
     int64_t dim = sampler->dim;
     int64_t c = f->row_chain[row];
     double kinetic = ebm__kinetic_energy(dim, f->w + row * dim);
-    double log_weight = t->start - (f->energy[row] + kinetic) / sampler->settings.temperature;
+    double log_weight = t->start - (f->energy[row] + kinetic) / f->temperature;
     int64_t point = t->n_leaves++;
     t->acceptance += ebm__acceptance(log_weight);
     if (isinf(f->energy[row])) {
@@ -358,6 +316,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
         return EBM_ERR_NOMEM;
     }
     forest f = {.sampler = sampler, .report = &sampler->reports[chunk], .first = first};
+    f.temperature = ebm__sampler_temperature(sampler, first);
     cut_memory(sampler, n, memory, &f);
     plant(&f, n);
     ebm_status status = grow(&f, n);
@@ -370,6 +329,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 
 const ebm__kernel ebm__kernel_nuts = {.name = "NUTS",
                                       .rejects = true,
+                                      .knows_energies = true,
                                       .knows_chains = true,
                                       .draws_momenta = true,
                                       .probe = &ebm__kernel_hmc,

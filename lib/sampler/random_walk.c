@@ -24,18 +24,16 @@ typedef struct proposal {
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
-    if (!(ebm__sampler_noise_std(sampler) > 0)) {
-        return ebm__fail(EBM_ERR_STATE, "%s needs noise, but the noise_std is 0", NAME);
-    }
     return ebm__kernel_begin(sampler, NAME, EBM__ACCEPTS);
 }
 
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
     int64_t dim = sampler->dim;
+    double temperature = ebm__sampler_temperature(sampler, first);
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
         bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
-        double log_ratio = (sampler->energy[chain] - p->energy[r]) / sampler->settings.temperature;
+        double log_ratio = (sampler->energy[chain] - p->energy[r]) / temperature;
         double acceptance = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
         report->acceptance += acceptance;
         report->impossible += impossible;
@@ -50,7 +48,7 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
 
 static void propose(const ebm_sampler *sampler, int64_t first, int64_t n, proposal *p) {
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     pass.lo = -INFINITY;
     pass.hi = INFINITY;
     int64_t offset = first * sampler->dim;
@@ -101,4 +99,4 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_random_walk = {
-    .name = NAME, .rejects = true, .uses_noise = true, .begin = begin, .move = move};
+    .name = NAME, .rejects = true, .knows_energies = true, .uses_noise = true, .begin = begin, .move = move};

@@ -40,7 +40,7 @@ static void take_momenta(ebm_sampler *sampler, int64_t first, int64_t n, double 
 
 static void take_off(ebm_sampler *sampler, const ebm__trajectory *plan, int64_t first, int64_t n, flight *f) {
     int64_t dim = sampler->dim;
-    double temperature = sampler->settings.temperature;
+    double temperature = ebm__sampler_temperature(sampler, first);
     memcpy(sampler->x_next + first * dim, sampler->x + first * dim, (size_t)(n * dim) * sizeof(float));
     if (plan->keeps_momenta) {
         take_momenta(sampler, first, n, plan->kept, f);
@@ -82,8 +82,9 @@ static void ground_outside(ebm_sampler *sampler, int64_t first, int64_t n, fligh
 }
 
 static void ground_too_high(ebm_sampler *sampler, int64_t first, int64_t n, flight *f) {
+    double temperature = ebm__sampler_temperature(sampler, first);
     for (int64_t r = 0; r < n; r++) {
-        double potential = f->energy[r] / sampler->settings.temperature;
+        double potential = f->energy[r] / temperature;
         if (f->fate[r] != FLYING) {
             continue;
         }
@@ -114,12 +115,12 @@ static ebm_status fly(ebm_sampler *sampler, int64_t n_leaps, int64_t first, int6
 }
 
 /* log of the ratio that Metropolis's rule wants; -infinity where nothing can be accepted. */
-static double judge(const ebm_sampler *sampler, int64_t r, flight *f) {
+static double judge(const ebm_sampler *sampler, double temperature, int64_t r, flight *f) {
     if (f->fate[r] != FLYING) {
         return -INFINITY;
     }
     int64_t dim = sampler->dim;
-    double end = (f->energy[r] + ebm__kinetic_energy(dim, f->w + r * dim)) / sampler->settings.temperature;
+    double end = (f->energy[r] + ebm__kinetic_energy(dim, f->w + r * dim)) / temperature;
     if (!(end - f->start[r] <= EBM__DIVERGENT && f->highest[r] - end <= EBM__DIVERGENT)) {
         f->fate[r] = DIVERGENT;
         return -INFINITY;
@@ -130,10 +131,11 @@ static double judge(const ebm_sampler *sampler, int64_t r, flight *f) {
 static void land(ebm_sampler *sampler, bool keeps_momenta, ebm__chunk_report *report, int64_t first, int64_t n,
                  flight *f) {
     int64_t dim = sampler->dim;
+    double temperature = ebm__sampler_temperature(sampler, first);
     size_t row_bytes = (size_t)dim * sizeof(float);
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
-        double acceptance = ebm__acceptance(judge(sampler, r, f));
+        double acceptance = ebm__acceptance(judge(sampler, temperature, r, f));
         report->grad_square += ebm__sum_of_squares(dim, sampler->grad + chain * dim);
         report->acceptance += acceptance;
         report->impossible += f->fate[r] == IMPOSSIBLE;

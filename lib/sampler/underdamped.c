@@ -36,11 +36,12 @@ static void clamp(const ebm_sampler *sampler, int64_t n_floats, float *x) {
     }
 }
 
-static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, float *time, double *energy,
-                            float *z, float *work) {
+static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, float *time, float *z,
+                            float *work) {
     int64_t floats = n * sampler->dim;
     int64_t offset = first * sampler->dim;
     const float *x = sampler->x + offset;
+    double *energy = sampler->energy + first;
     float *grad = sampler->grad + offset;
     float *x_next = sampler->x_next + offset;
     float *w = sampler->momenta_next + offset;
@@ -50,10 +51,10 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     sampler->reports[chunk].accepted = (double)n;
     sampler->reports[chunk].leaps = n;
     for (int64_t r = 0; r < n; r++) {
-        time[r] = (float)(sampler->settings.step_size / 2);
+        time[r] = (float)(ebm__sampler_step_size(sampler, first) / 2);
     }
     ebm__leap(sampler, n, time, time, grad, x_next, w, work);
-    ebm__damp_momenta(sampler, first, n, ebm__kept_momentum(sampler), w, z);
+    ebm__damp_momenta(sampler, first, n, ebm__kept_momentum(sampler, first), w, z);
     ebm__leap(sampler, n, NULL, time, NULL, x_next, w, work);
     EBM__TRY(ebm__kernel_check_states(sampler, first, n, x_next));
     clamp(sampler, floats, x_next);
@@ -65,22 +66,25 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
 
 static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
-    int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
     int64_t work_bytes = ebm__metric_work(sampler, n) * (int64_t)sizeof(float);
-    int64_t bytes = ebm__aligned(rows) + ebm__aligned(doubles) + ebm__aligned(floats) + work_bytes;
+    int64_t bytes = ebm__aligned(rows) + ebm__aligned(floats) + work_bytes;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     char *next = memory;
     float *z = ebm__cut(&next, rows);
-    double *energy = ebm__cut(&next, doubles);
     float *time = ebm__cut(&next, floats);
     float *work = ebm__cut(&next, work_bytes);
-    ebm_status status = move_with(sampler, chunk, first, n, time, energy, z, work);
+    ebm_status status = move_with(sampler, chunk, first, n, time, z, work);
     ebm__scratch_return(&sampler->scratch, memory);
     return status;
 }
 
-const ebm__kernel ebm__kernel_underdamped = {.name = NAME, .keeps_momenta = true, .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_underdamped = {.name = NAME,
+                                             .knows_energies = true,
+                                             .knows_chains = true,
+                                             .keeps_momenta = true,
+                                             .begin = begin,
+                                             .move = move};
