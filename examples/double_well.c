@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const double LOW_BARRIER = 2, HIGH_BARRIER = 14, LARGE_STEP = 0.06, SMALL_STEP = 0.02;
+static const double LOW_BARRIER = 2, HIGH_BARRIER = 14, LARGE_STEP = 0.05, SMALL_STEP = 0.02;
+/* Far out the gradient grows like x^3, and steps of this size would fly off to infinity. */
+static const double GRAD_CLIP = 40;
 
-enum { CHAINS = 1000, DRAWS = 1000, BURN_IN = 500, BINS = 80, RUNGS = 6, TRACE = 4000 };
+enum { CHAINS = 1000, DRAWS = 1000, BURN_IN = 500, BINS = 80, RUNGS = 6, TRACE = 2000 };
 
 static const double EDGE = 2; /* the histograms go from -EDGE to EDGE */
 
@@ -82,6 +84,7 @@ static int32_t add_draw(int64_t draw, int64_t n_chains, int64_t dim, const float
 static histogram sample(int32_t kernel) {
     histogram h = {{0}, 0};
     ebm_sampler *sampler = create_sampler(LOW_BARRIER, CHAINS, kernel, LARGE_STEP);
+    check(ebm_sampler_set_grad_clip(sampler, GRAD_CLIP));
     check(ebm_sampler_run(sampler, BURN_IN));
     check(ebm_sampler_draw_each(sampler, DRAWS, 1, add_draw, &h));
     ebm_sampler_destroy(sampler);
@@ -125,7 +128,7 @@ static void show_bias(const char *folder) {
 /* One chain that starts in the left well; ladder NULL: none. Returns how often it is seen to change wells. */
 static int follow(const double *ladder, float *trace) {
     ebm_sampler *sampler = create_sampler(HIGH_BARRIER, 1, EBM_KERNEL_MALA, SMALL_STEP);
-    check(ebm_sampler_set_ladder(sampler, ladder == NULL ? 0 : RUNGS, ladder));
+    check(ebm_sampler_set_ladder(sampler, ladder == NULL ? 1 : RUNGS, ladder));
     check(ebm_sampler_set_states(sampler, 1, (const float[]){-1}));
     check(ebm_sampler_draw(sampler, TRACE, 1, trace));
     if (ladder != NULL) {
@@ -153,7 +156,7 @@ static int follow(const double *ladder, float *trace) {
 
 static void show_crossing(const char *folder) {
     static float alone[TRACE], tempered[TRACE];
-    static const double ladder[RUNGS] = {1, 1.8, 3.2, 5.6, 10, 18};
+    static const double ladder[RUNGS] = {1, 1.5, 2.2, 3.2, 4.7, 7};
     int alone_crossings = follow(NULL, alone);
     int tempered_crossings = follow(ladder, tempered);
     printf("barrier %g, %d steps of MALA: %d crossings alone, %d with %d temperatures\n", HIGH_BARRIER, TRACE,

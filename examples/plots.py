@@ -77,7 +77,7 @@ def double_well(folder):
     for row, (name, title) in enumerate([("alone", "high barrier: MALA alone stays in one well"),
                                          ("tempered", "the same kernel with hotter replicas crosses")]):
         axes = figure.add_subplot(grid[row, 1])
-        axes.plot(trace["step"], trace[name], lw=0.5, color="tab:blue")
+        axes.plot(trace["step"], trace[name], ".", ms=1.5, color="tab:blue")
         axes.set_ylim(-1.7, 1.7)
         axes.set_ylabel("x")
         axes.set_title(title)
