@@ -61,3 +61,5 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 echo "CPU: ${cpu:-$(uname -m)}, $(nproc) threads. BLAS: ${blas:-linked in}. ${peers:-No peers}. Rounds: $rounds."
 echo
 awk -f "$here/table.awk" "$lines"
+echo
+sh "$here/nuts.sh" $quick "$build"
