@@ -31,6 +31,7 @@ struct ebm_model {
     int32_t sign;
     int32_t concurrent;
     bool frozen; /* no more tensors */
+    bool shared; /* theta is another model's too: it may not be bound elsewhere */
 
     ebm__tensor *tensors;
     int64_t n_tensors;
@@ -46,6 +47,9 @@ ebm_context *ebm__model_context(const ebm_model *model);
 
 /* From now on the model takes no more tensors. */
 void ebm__model_freeze(ebm_model *model);
+
+/* Gives a new model the parameters of `owner`, which it must keep alive: the same names, sizes and memory. */
+ebm_status ebm__model_share_params(ebm_model *model, ebm_model *owner);
 
 /* EBM_ERR_ARG, naming row and column, unless all of the n x dim floats are finite. `name` is the argument's. */
 ebm_status ebm__require_finite(const char *caller, const char *name, int64_t n, int64_t dim, const float *x);
