@@ -201,6 +201,7 @@ static void swap_rates_of_gaussians_are_known(void **state) {
         double temperature = k % 2 == 0 ? 1 : 0.3;
         double rates[2];
         ebm_sampler *sampler = stat_sampler(stat_quadratic(NULL, 2, 1), GAUSSIANS, 7, kernels[k], 1e-4);
+        STAT_OK(ebm_sampler_set_max_depth(sampler, 2));
         STAT_OK(ebm_sampler_set_temperature(sampler, temperature));
         if (kernels[k] == EBM_KERNEL_LANGEVIN) { /* it goes by the temperature that its noise implies */
             STAT_OK(ebm_sampler_set_temperature(sampler, 50));
