@@ -71,18 +71,18 @@ static ebm_status evaluate_all(ebm_sampler *sampler, int needs) {
     return EBM_OK;
 }
 
-static bool energy_differs_by_rounding(double temperature, double energy, double fresh) {
-    return fabs(fresh - energy) <= 1e-4 * temperature + 1e-6 * fabs(fresh);
-}
-
-static bool grad_differs_by_rounding(int64_t dim, const float *grad, const float *fresh) {
+static bool differs_by_rounding(const ebm_sampler *sampler, int64_t row, double energy, const float *grad) {
+    int64_t dim = sampler->dim;
+    double fresh = sampler->energy[row];
     double largest = 0;
     double change = 0;
-    for (int64_t i = 0; i < dim; i++) {
-        largest = fmax(largest, fabs((double)fresh[i]));
-        change = fmax(change, fabs((double)fresh[i] - (double)grad[i]));
+    for (int64_t i = 0; i < dim && grad != NULL; i++) {
+        double g = (double)sampler->grad[row * dim + i];
+        largest = fmax(largest, fabs(g));
+        change = fmax(change, fabs(g - (double)grad[i]));
     }
-    return change <= 1e-3 * largest;
+    return fabs(fresh - energy) <= 1e-4 * ebm__sampler_temperature(sampler, row) + 1e-6 * fabs(fresh) &&
+           change <= 1e-3 * largest;
 }
 
 /*
@@ -90,7 +90,7 @@ static bool grad_differs_by_rounding(int64_t dim, const float *grad, const float
  * where a chain was evaluated in a step they may be others than when all are evaluated together: chains drop out of a
  * batch, or change their places on a ladder. So that a run that is split gives the same bits, what is known of a
  * chain is kept where a fresh evaluation differs from it by no more than float arithmetic may. (An energy that has
- * changed by so little is followed from the chains' next points on.)
+ * changed by so little is followed from the chains' next points on.) So it is after a failure.
  */
 static ebm_status evaluate_keeping(ebm_sampler *sampler, int needs, double *energy) {
     int64_t dim = sampler->dim;
@@ -103,19 +103,19 @@ static ebm_status evaluate_keeping(ebm_sampler *sampler, int needs, double *ener
     if (known && gradient) {
         memcpy(grad, sampler->grad, (size_t)(sampler->n_rows * dim) * sizeof *grad);
     }
-    EBM__TRY(evaluate_all(sampler, needs));
+    ebm_status status = evaluate_all(sampler, needs);
     for (int64_t row = 0; row < sampler->n_rows && known; row++) {
-        double temperature = ebm__sampler_temperature(sampler, row);
-        float *fresh = gradient ? sampler->grad + row * dim : NULL;
-        if (energy_differs_by_rounding(temperature, energy[row], sampler->energy[row]) &&
-            (!gradient || grad_differs_by_rounding(dim, grad + row * dim, fresh))) {
+        const float *known_grad = gradient ? grad + row * dim : NULL;
+        if (status != EBM_OK || differs_by_rounding(sampler, row, energy[row], known_grad)) {
             sampler->energy[row] = energy[row];
             if (gradient) {
-                memcpy(fresh, grad + row * dim, (size_t)dim * sizeof *fresh);
+                memcpy(sampler->grad + row * dim, known_grad, (size_t)dim * sizeof *grad);
             }
         }
     }
-    return EBM_OK;
+    sampler->knows_energies = known || status == EBM_OK;
+    sampler->knows_chains = gradient && sampler->knows_energies;
+    return status;
 }
 
 ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs) {

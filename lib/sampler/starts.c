@@ -209,6 +209,8 @@ ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const f
     sampler->episode++;
     sampler->started = true;
     sampler->has_momenta = sampler->has_momenta && all_go_on(sampler);
+    sampler->knows_energies = false; /* the parameters have changed */
+    sampler->knows_chains = false;
     return EBM_OK;
 }
 

@@ -112,6 +112,7 @@ static void try_sampler(fixture *f) {
     int32_t number;
     int64_t count;
     double value;
+    const double one = 1;
     assert_int_equal(ebm_sampler_chain_count(s), CHAINS);
     expect(busy, ebm_sampler_set_kernel, s, EBM_KERNEL_LANGEVIN);
     expect(busy, ebm_sampler_get_kernel, s, &number);
@@ -140,6 +141,15 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_metric_adaptation, s, &number);
     expect(busy, ebm_sampler_set_max_depth, s, 10);
     expect(busy, ebm_sampler_get_max_depth, s, &number);
+    expect(busy, ebm_sampler_set_ladder, s, 1, NULL);
+    expect(busy, ebm_sampler_get_ladder, s, 1, &value);
+    expect(busy, ebm_sampler_set_rung_step_sizes, s, 1, &one);
+    expect(busy, ebm_sampler_get_rung_step_sizes, s, 1, &value);
+    expect(busy, ebm_sampler_set_swap_every, s, 1);
+    expect(busy, ebm_sampler_get_swap_every, s, &count);
+    expect(busy, ebm_sampler_get_swap_rates, s, 0, NULL);
+    expect(busy, ebm_sampler_get_round_trips, s, &count);
+    assert_int_equal(ebm_sampler_rung_count(s), 1);
     expect(busy, ebm_sampler_set_mask, s, NULL);
     expect(busy, ebm_sampler_get_mask, s, mask);
     expect(busy, ebm_sampler_set_start, s, EBM_START_PERSISTENT);
@@ -160,11 +170,16 @@ static void try_sampler(fixture *f) {
     expect(busy || f->model_busy, ebm_sampler_get_mean_energy, s, &value);
     expect(busy || f->model_busy, ebm_sampler_run, s, 0);
     expect(busy || f->model_busy, ebm_sampler_adapt, s, 0, 0.5);
+    expect(busy || f->model_busy, ebm_sampler_tune_ladder, s, 0);
+    expect(busy || f->model_busy, ebm_sampler_anneal, s, 0, NULL, NULL, NULL, 1);
     expect(busy || f->model_busy, ebm_sampler_draw, s, 0, 1, x);
     expect(busy || f->model_busy, ebm_sampler_draw_each, s, 0, 1, no_draw, NULL);
     if (busy) { /* elsewhere these would disturb the run */
         expect(true, ebm_sampler_run, s, 1);
         expect(true, ebm_sampler_adapt, s, 1, 0.5);
+        expect(true, ebm_sampler_tune_ladder, s, 10);
+        expect(true, ebm_sampler_anneal, s, 1, &one, &one, &one, 1);
+        expect(true, ebm_sampler_set_ladder, s, 2, (const double[]){1, 2});
         expect(true, ebm_sampler_draw, s, 3, 1, x);
         expect(true, ebm_sampler_draw_each, s, 3, 1, no_draw, NULL);
         expect(true, ebm_sampler_summarize, s, 3, 1, NULL, NULL, sizeof table, table);

@@ -47,7 +47,9 @@ enum {
     HMC = 1024,
     NUTS = 2048,
     UNDERDAMPED = 4096,
-    DENSE = 8192 /* a metric */
+    DENSE = 8192, /* a metric */
+    LADDER = 16384,
+    WALK = 32768 /* random */
 };
 
 static int32_t kernel_of(int flags) {
@@ -55,6 +57,7 @@ static int32_t kernel_of(int flags) {
            : (flags & HMC) != 0         ? EBM_KERNEL_HMC
            : (flags & NUTS) != 0        ? EBM_KERNEL_NUTS
            : (flags & UNDERDAMPED) != 0 ? EBM_KERNEL_UNDERDAMPED
+           : (flags & WALK) != 0        ? EBM_KERNEL_RANDOM_WALK
                                         : EBM_KERNEL_LANGEVIN;
 }
 
@@ -67,6 +70,9 @@ static void setup_sampler_and_trainer(fixture *f, int flags) {
     assert_ok(ebm_sampler_set_buffer(f->sampler, (flags & BUFFER) != 0 ? 2 * CHAINS : 0, 0.1));
     if ((flags & DENSE) != 0) {
         assert_ok(ebm_sampler_set_metric(f->sampler, EBM_METRIC_DENSE, 0, NULL));
+    }
+    if ((flags & LADDER) != 0) {
+        assert_ok(ebm_sampler_set_ladder(f->sampler, 3, (const double[]){1, 2, 4}));
     }
     assert_ok(ebm_trainer_create(NULL, f->model, f->sampler, &f->trainer));
     assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
@@ -206,6 +212,21 @@ static ebm_status adapt(fixture *f) {
     return ebm_sampler_adapt(f->sampler, 30, 0.8);
 }
 
+static ebm_status set_ladder(fixture *f) {
+    int32_t before = ebm_sampler_rung_count(f->sampler);
+    ebm_status status = ebm_sampler_set_ladder(f->sampler, 4, (const double[]){1, 2, 4, 8});
+    assert_int_equal(ebm_sampler_rung_count(f->sampler), status == EBM_OK ? 4 : before);
+    return status;
+}
+
+static ebm_status tune_ladder(fixture *f) {
+    return ebm_sampler_tune_ladder(f->sampler, 30);
+}
+
+static ebm_status anneal(fixture *f) {
+    return ebm_sampler_anneal(f->sampler, 2, NULL, NULL, (const double[]){2, 1}, 2);
+}
+
 static ebm_status draw(fixture *f) {
     return ebm_sampler_draw(f->sampler, 2, 1, f->out);
 }
@@ -281,6 +302,17 @@ static const scene SCENES[] = {
     {"run, underdamped", run, UNDERDAMPED, false},
     {"set_metric", set_metric, 0, false},
     {"adapt", adapt, NUTS | DENSE, false},
+    {"set_ladder", set_ladder, UNDERDAMPED, false},
+    {"set_ladder again", set_ladder, LADDER | UNDERDAMPED | WARM, false},
+    {"run, ladder", run, LADDER, false},
+    {"run, MALA, MLP, ladder, threads", run, LADDER | MALA | MLP | THREADS, false},
+    {"run, random walk, ladder", run, LADDER | WALK, false},
+    {"run, underdamped, ladder", run, LADDER | UNDERDAMPED, false},
+    {"adapt, ladder", adapt, LADDER | MALA, false},
+    {"tune_ladder", tune_ladder, LADDER | MALA, false},
+    {"anneal", anneal, LADDER, false},
+    {"step, underdamped, ladder", step, LADDER | UNDERDAMPED, false},
+    {"step, buffer, ladder", step, LADDER | BUFFER | EXTRAS, false},
     {"draw", draw, MALA | BUFFER, false},
     {"summarize", summarize, NUTS, true},
     {"restart", restart, BUFFER, false},
@@ -446,9 +478,11 @@ static void test_none_after_the_first(void **state) {
 }
 
 static void test_none_after_the_first_of_other_kernels(void **state) {
-    static const int kernels[] = {MALA | DENSE, HMC, HMC | DENSE, NUTS, NUTS | DENSE, UNDERDAMPED, UNDERDAMPED | DENSE};
+    static const int kernels[] = {MALA | DENSE, HMC,          HMC | DENSE,   NUTS,
+                                  NUTS | DENSE, UNDERDAMPED,  UNDERDAMPED | DENSE, LADDER,
+                                  LADDER | MALA, LADDER | UNDERDAMPED, LADDER | WALK, LADDER | NUTS};
     (void)state;
-    for (int c = 0; c < 2 * 7; c++) {
+    for (int c = 0; c < 2 * 12; c++) {
         static fixture f;
         int flags = kernels[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
         setup(&f, flags);
