@@ -4,7 +4,7 @@
  * step, where the kernel makes several), 10,000 chains of 100 dimensions, one thread. Beside it, in turn: the floor, one
  * pass over the states with noise. A clock in the callback tells what is not the library's. Then nanoseconds a step of
  * one chain of 10 dimensions, less those that its callback takes when called alone; and gradients a leapfrog step.
- * Usage: bench_kernels [quick]
+ * Usage: bench_kernels [quick] [a kernel, as its lines name it]
  */
 #include <math.h>
 #include <string.h>
@@ -176,9 +176,12 @@ static void measure_one(const subject *s, int repetitions) {
 
 int main(int argc, char **argv) {
     bool quick = argc > 1 && strcmp(argv[1], "quick") == 0;
+    const char *only = argc > 1 + quick ? argv[1 + quick] : NULL;
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
-        measure_many(&subjects[i], quick ? 2 : 20);
-        measure_one(&subjects[i], quick ? 2 : 20);
+        if (only == NULL || strcmp(only, subjects[i].name) == 0) {
+            measure_many(&subjects[i], quick ? 2 : 20);
+            measure_one(&subjects[i], quick ? 2 : 20);
+        }
     }
     return 0;
 }
