@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/simd.h"
 
 /* Quiet NaNs that no computation makes: an output that still has these bits was not written. */
 static const uint32_t POISON_FLOAT = 0x7FC0EB3DU;
@@ -15,9 +16,7 @@ static const uint64_t POISON_DOUBLE = 0x7FF80000EB3D0EB3U;
 static void poison_floats(int64_t n, float *values) {
     float poison;
     memcpy(&poison, &POISON_FLOAT, sizeof poison);
-    for (int64_t i = 0; i < n; i++) {
-        values[i] = poison;
-    }
+    ebm__simd_used()->fill(n, poison, values);
 }
 
 static void poison_doubles(int64_t n, double *values) {
@@ -37,11 +36,7 @@ static bool is_poison_double(const double *value) {
 }
 
 static bool all_finite(int64_t n, const float *values) {
-    int bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        bad |= !(fabsf(values[i]) <= FLT_MAX);
-    }
-    return bad == 0;
+    return ebm__simd_used()->finite(n, values) != 0;
 }
 
 /* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */

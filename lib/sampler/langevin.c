@@ -22,6 +22,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
                             float *grad) {
     const ebm__simd *simd = ebm__simd_used();
     ebm__langevin pass = ebm__sampler_pass(sampler, first);
+    pass.scale = ebm__metric_scale(sampler);
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
     int64_t offset = first * sampler->dim;
     int64_t count = n * sampler->dim;
@@ -55,7 +56,7 @@ static ebm_status bound(ebm_sampler *sampler, int64_t first, int64_t n, float *x
     return EBM_OK;
 }
 
-/* With a metric: x <- x - eta W dE/dx + sigma L z. `whitened` and `work` are n x dim. */
+/* With a dense metric: x <- x - eta W dE/dx + sigma L z. `whitened` and `work` are n x dim. */
 static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
                                 float *grad, float *whitened, float *work) {
     ebm__langevin pass = ebm__sampler_pass(sampler, first);
@@ -84,7 +85,7 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
 static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
-    int64_t bytes = ebm__aligned(doubles) + (ebm__has_metric(sampler) ? 3 : 1) * ebm__aligned(rows);
+    int64_t bytes = ebm__aligned(doubles) + (ebm__is_dense(sampler) ? 3 : 1) * ebm__aligned(rows);
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, "Langevin step");
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
@@ -93,7 +94,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     double *energy = ebm__cut(&next, doubles);
     float *grad = ebm__cut(&next, rows);
     ebm_status status;
-    if (ebm__has_metric(sampler)) {
+    if (ebm__is_dense(sampler)) {
         float *whitened = ebm__cut(&next, rows);
         float *work = ebm__cut(&next, rows);
         status = move_whitened(sampler, chunk, first, n, energy, grad, whitened, work);

@@ -62,6 +62,7 @@ typedef struct forest {
     float *w;
     float *grad;
     double *energy;
+    double *square; /* |w|^2 */
     float *eta;  /* turned where the trajectory grows backward */
     float *half; /* eta / 2 */
     float *work; /* of ebm__leap */
@@ -121,12 +122,12 @@ static void plant(forest *f, int64_t n) {
         memcpy(f->end_w[side], f->sum, bytes);
         memcpy(f->end_grad[side], grad, bytes);
     }
+    ebm__row_squares(sampler, n, f->sum, f->square);
+    f->report->grad_square = ebm__sum_of_squares(n * dim, grad);
     for (int64_t c = 0; c < n; c++) {
-        double kinetic = ebm__kinetic_energy(dim, f->sum + c * dim);
-        double total = sampler->energy[f->first + c] + kinetic;
+        double total = sampler->energy[f->first + c] + 0.5 * f->square[c];
         sampler->trajectory_energy[f->first + c] = total;
         f->trees[c] = (tree){.eta = f->eta[c], .start = total / f->temperature};
-        f->report->grad_square += ebm__sum_of_squares(dim, grad + c * dim);
     }
     f->n_rows = n;
     for (int64_t row = 0; row < n; row++) {
@@ -141,6 +142,7 @@ static void move_row(forest *f, int64_t from, int64_t to) {
         f->eta[to] = f->eta[from];
         f->half[to] = f->half[from];
         f->energy[to] = f->energy[from];
+        f->square[to] = f->square[from];
         copy_row(f, f->x, from, f->x, to);
         copy_row(f, f->w, from, f->w, to);
         copy_row(f, f->grad, from, f->grad, to);
@@ -167,11 +169,8 @@ static bool is_inside(forest *f, int64_t row) {
 
 /* Weighs the point that a row has come to. False where the trajectory ends here. */
 static bool weigh(forest *f, int64_t row, tree *t) {
-    const ebm_sampler *sampler = f->sampler;
-    int64_t dim = sampler->dim;
     int64_t c = f->row_chain[row];
-    double kinetic = ebm__kinetic_energy(dim, f->w + row * dim);
-    double log_weight = t->start - (f->energy[row] + kinetic) / f->temperature;
+    double log_weight = t->start - (f->energy[row] + 0.5 * f->square[row]) / f->temperature;
     int64_t point = t->n_leaves++;
     t->acceptance += ebm__acceptance(log_weight);
     if (isinf(f->energy[row])) {
@@ -249,13 +248,19 @@ static ebm_status evaluate(forest *f, int64_t n) {
 
 static ebm_status grow(forest *f, int64_t n) {
     while (f->n_rows > 0) {
-        ebm__leap(f->sampler, f->n_rows, f->half, f->eta, f->grad, f->x, f->w, f->work);
-        thin_out(f, is_inside);
+        ebm__leaps leap = {.kick = f->half, .drift = f->eta, .grad = f->grad, .x = f->x, .w = f->w, .x_next = f->x,
+                           .w_next = f->w};
+        bool finite = ebm__leap(f->sampler, f->n_rows, &leap, f->work);
+        if (!finite || ebm__sampler_has_bounds(f->sampler)) {
+            thin_out(f, is_inside);
+        }
         if (f->n_rows == 0) {
             break;
         }
         EBM__TRY(evaluate(f, n));
-        ebm__leap(f->sampler, f->n_rows, f->half, NULL, f->grad, f->x, f->w, f->work);
+        leap.drift = NULL;
+        leap.square = f->square;
+        ebm__leap(f->sampler, f->n_rows, &leap, f->work);
         thin_out(f, grows);
     }
     return EBM_OK;
@@ -282,7 +287,7 @@ static int64_t open_bytes(const ebm_sampler *sampler, int64_t n) {
 static int64_t memory_bytes(const ebm_sampler *sampler, int64_t n) {
     int64_t row = sampler->dim * (int64_t)sizeof(float);
     int64_t numbers = ebm__aligned(n * (int64_t)sizeof(tree)) + ebm__aligned(n * (int64_t)sizeof(int64_t)) +
-                      ebm__aligned(n * (int64_t)sizeof(double)) + 2 * ebm__aligned(n * (int64_t)sizeof(float));
+                      2 * ebm__aligned(n * (int64_t)sizeof(double)) + 2 * ebm__aligned(n * (int64_t)sizeof(float));
     return ROW_ARRAYS * ebm__aligned(n * row) + ebm__aligned(open_bytes(sampler, n)) + ebm__aligned(row) + numbers +
            ebm__metric_work(sampler, n) * (int64_t)sizeof(float);
 }
@@ -305,6 +310,7 @@ static void cut_memory(const ebm_sampler *sampler, int64_t n, char *memory, fore
     f->trees = ebm__cut(&memory, n * (int64_t)sizeof *f->trees);
     f->row_chain = ebm__cut(&memory, n * (int64_t)sizeof *f->row_chain);
     f->energy = ebm__cut(&memory, n * (int64_t)sizeof *f->energy);
+    f->square = ebm__cut(&memory, n * (int64_t)sizeof *f->square);
     f->eta = ebm__cut(&memory, n * (int64_t)sizeof *f->eta);
     f->half = ebm__cut(&memory, n * (int64_t)sizeof *f->half);
     f->work = (float *)(void *)memory;

@@ -16,8 +16,8 @@ static const char NAME[] = "random-walk Metropolis";
 
 /* One piece's working memory. */
 typedef struct proposal {
-    float *y;          /* n x dim: where the proposal went, before any bounds */
-    float *move;       /* n x dim: whitened, with a metric */
+    float *y;          /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
+    float *move;       /* n x dim: whitened, with a dense metric */
     double *energy;    /* n, at x_next */
     float *uniform;    /* n */
     uint8_t *rejected; /* n: nothing can be accepted here */
@@ -46,31 +46,34 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     }
 }
 
-static void propose(const ebm_sampler *sampler, int64_t first, int64_t n, proposal *p) {
+/* True when all proposals are finite. */
+static bool propose(const ebm_sampler *sampler, int64_t first, int64_t n, const proposal *p) {
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
     ebm__langevin pass = ebm__sampler_pass(sampler, first);
     pass.lo = -INFINITY;
     pass.hi = INFINITY;
+    pass.scale = ebm__metric_scale(sampler);
     int64_t offset = first * sampler->dim;
+    int64_t floats = n * sampler->dim;
     const float *x = sampler->x + offset;
     double unused = 0;
-    if (ebm__has_metric(sampler)) {
+    bool finite;
+    if (ebm__is_dense(sampler)) {
         ebm__metric_propose(sampler, &pass, first, n, x, NULL, p->move, p->y);
+        finite = ebm__simd_used()->finite(floats, p->y) != 0;
     } else {
-        ebm__simd_used()->langevin(&pass, &noise, offset, n * sampler->dim, x, NULL, p->y, &unused);
+        finite = ebm__simd_used()->langevin(&pass, &noise, offset, floats, x, NULL, p->y, &unused) == 0;
     }
     ebm__hold_masked(sampler, n, x, p->y);
+    return finite;
 }
 
 static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
     ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
     const float *x = sampler->x + first * sampler->dim;
     float *x_next = sampler->x_next + first * sampler->dim;
-    propose(sampler, first, n, p);
-    for (int64_t r = 0; r < n; r++) {
-        int64_t row = r * sampler->dim;
-        p->rejected[r] = !ebm__bring_inside(sampler, x + row, p->y + row, x_next + row);
-    }
+    bool finite = propose(sampler, first, n, p);
+    ebm__bring_inside(sampler, n, finite, x, p->y, x_next, p->rejected);
     EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, NULL));
     ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, &sampler->reports[chunk], first, n, p);
@@ -81,14 +84,16 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
-    int64_t whitened = ebm__has_metric(sampler) ? rows : 0;
-    int64_t bytes = ebm__aligned(rows) + ebm__aligned(whitened) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
+    int64_t mirrored = ebm__reflects(sampler) ? rows : 0;
+    int64_t whitened = ebm__is_dense(sampler) ? rows : 0;
+    int64_t bytes = ebm__aligned(mirrored) + ebm__aligned(whitened) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     char *next = memory;
-    proposal p = {.y = ebm__cut(&next, rows)};
+    float *y = ebm__cut(&next, mirrored);
+    proposal p = {.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim};
     p.move = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);

@@ -93,7 +93,7 @@ struct ebm_sampler {
 
     /* The metric, see sampler/metric.h; NULL: the identity. */
     float *inverse_mass;  /* dim, or dim x dim */
-    float *factor;        /* as many */
+    float *factor;        /* as many; where L is diagonal, and where a mask holds coordinates, an ebm__scale */
     double *factor_work;  /* dim x dim, or NULL */
     bool factor_is_stale; /* since the inverse mass or the mask has changed */
 

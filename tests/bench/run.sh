@@ -44,6 +44,7 @@ while [ $round -lt $rounds ]; do
     echo "round $((round + 1)) of $rounds" >&2
     "$programs/bench_normals" $quick
     "$programs/bench_langevin" $quick
+    "$programs/bench_kernels" $quick
     peer 1 bench_langevin_peers.py
     for threads in 1 2; do
         "$programs/bench_training" $threads $quick
