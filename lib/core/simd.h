@@ -69,8 +69,8 @@ typedef struct ebm__dynamics {
 } ebm__dynamics;
 
 /*
- * A leap of rows: w_next = w - kick[r] * s * clipped(grad), unless grad is NULL: w_next is w then; after it x_next = x +
- * drift[r] * s * w_next, unless drift is NULL; and square[r] = the sum of w_next^2 in row r, unless square is NULL.
+ * A leap of rows: w_next = w - kick[r] * s * clipped(grad), unless grad is NULL, when w_next is w; after it x_next =
+ * x + drift[r] * s * w_next, unless drift is NULL; and square[r] = the sum of w_next^2 in row r, unless square is NULL.
  * x_next may be x, and w_next may be w.
  */
 typedef struct ebm__leaps {
@@ -84,6 +84,13 @@ typedef struct ebm__leaps {
 typedef struct ebm__damping {
     float kept, spread;
 } ebm__damping;
+
+/* A part of a trajectory that is whole: the sum of its momenta, and those at its two ends. */
+typedef struct ebm__branch {
+    const float *sum;
+    const float *begin;
+    const float *end;
+} ebm__branch;
 
 typedef struct ebm__simd {
     const char *name; /* "baseline", "avx2", "avx512" */
@@ -114,14 +121,21 @@ typedef struct ebm__simd {
 
     /*
      * For n rows, the sum over their elements of (2 (y - x) + eta W (g - g')) eta (g + g') with the clipped gradients g
-     * at x and g' at y, and W = s^2: 2 sigma^2 times the log of what a Langevin proposal's density is backward over what
-     * it is forward (see sampler/mala.c). x may be NULL: y - x is y then.
+     * at x and g' at y, and W = s^2: 2 sigma^2 times the log of a Langevin proposal's density backward over the one
+     * forward (see sampler/mala.c). x may be NULL: y - x is y then.
      */
     void (*ratios)(const ebm__dynamics *dynamics, float eta, int64_t n, const float *x, const float *y,
                    const float *grad, const float *grad_y, double *out);
 
     /* Moves n rows. Returns 0, or 1 when some x_next is not finite. */
     int (*leap)(const ebm__dynamics *dynamics, int64_t n, const ebm__leaps *rows);
+
+    /*
+     * Are all of the six products above 0 that sampler/nuts_tree.h wants for two branches in a row: of the sum of both
+     * with the momenta at its ends; of the left sum and the first momentum of the right with the momenta at their ends;
+     * and of the right sum and the last of the left, likewise?
+     */
+    int (*straight)(int64_t dim, const ebm__branch *left, const ebm__branch *right);
 
     /* w_next = damped w, element by element, as the Langevin pass. w_next may be w; w may be NULL, for zeros. */
     void (*damp)(const ebm__damping *damping, const ebm__sequence *sequence, int64_t first, int64_t count,

@@ -8,7 +8,8 @@
  *   v_min(a, b), v_max(a, b)       a < b ? a : b and a > b ? a : b, so b where either is NaN
  *   v_load_double(p)               half as many floats, as doubles
  *   v_low_double(a), v_high_double(a)  the first half of the lanes, and the second, as doubles
- *   v_load_part(p, n), v_store_part(p, n, v)  the first n lanes alone, 0 < n < EBM__LANES; zeros are loaded for the rest
+ *   v_load_part(p, n), v_store_part(p, n, v)  the first n lanes alone, 0 < n < EBM__LANES; zeros are loaded for
+ *                                  the rest
  *   v_select_negative(s, a, b)     a where the sign bit of s is set, else b
  *   v_select_less(p, q, a, b)      a where p < q, else b, also where either is NaN
  */
@@ -33,6 +34,7 @@ static const ebm__simd table = {.name = EBM__WIDTH_NAME,
                                 .langevin = langevin,
                                 .ratios = ratios,
                                 .leap = leap,
+                                .straight = straight,
                                 .damp = damp,
                                 .baoab = baoab,
                                 .activate = activate};

@@ -12,31 +12,30 @@ EBM__INLINE bool is_plain(const ebm__dynamics *dynamics) {
     return dynamics->scale.of == NULL && !(dynamics->clip < INFINITY);
 }
 
-/* One half of a vector's elements. */
-EBM__INLINE v_double part_of_ratio(v_double move, v_double g, v_double g_next, v_double eta, v_double eta_w) {
-    return (2.0 * move + eta_w * (g - g_next)) * (eta * (g + g_next));
-}
-
+/*
+ * Each part is a float, with the relative error of a few roundings, as the gradients themselves have; the sum, in which
+ * parts of either sign meet, is in double.
+ */
 EBM__INLINE double ratio(bool plain, const ebm__dynamics *d, float eta, const float *x, const float *y, const float *g,
                          const float *g_next) {
     v_double sum[SUM_VECTORS] = {{0}};
-    v_double step = (double)eta - (v_double){0};
+    bool scaled = !plain && d->scale.of != NULL;
     for (int64_t block = 0; block < d->dim; block += SUM_LANES) {
         bool whole = block + SUM_LANES <= d->dim;
         for (int v = 0; v < SUM_VECTORS / 2; v++) {
             int64_t i = block + v * EBM__LANES;
             int64_t n = d->dim - i;
-            v_float to = load_some(whole, y + i, n);
-            v_float from = x == NULL ? v_set(0.0F) : load_some(whole, x + i, n);
+            v_float step = load_some(whole, y + i, n) - (x == NULL ? v_set(0.0F) : load_some(whole, x + i, n));
             v_float a = clipped(plain, d->clip, load_some(whole, g + i, n));
             v_float b = clipped(plain, d->clip, load_some(whole, g_next + i, n));
-            v_float s = plain || d->scale.of == NULL ? v_set(1.0F) : load_some(whole, d->scale.of + i, n);
-            v_double w[2] = {v_low_double(s), v_high_double(s)};
-            v_double low = v_low_double(to) - v_low_double(from);
-            v_double high = v_high_double(to) - v_high_double(from);
-            sum[2 * v] += part_of_ratio(low, v_low_double(a), v_low_double(b), step, plain ? step : step * (w[0] * w[0]));
-            sum[2 * v + 1] +=
-                part_of_ratio(high, v_high_double(a), v_high_double(b), step, plain ? step : step * (w[1] * w[1]));
+            v_float pull = (a - b) * eta;
+            if (scaled) {
+                v_float s = load_some(whole, d->scale.of + i, n);
+                pull = pull * s * s;
+            }
+            v_float part = ((step + step) + pull) * ((a + b) * eta);
+            sum[2 * v] += v_low_double(part);
+            sum[2 * v + 1] += v_high_double(part);
         }
     }
     return sum_of_lanes(sum);
@@ -114,6 +113,62 @@ static int leap(const ebm__dynamics *d, int64_t n, const ebm__leaps *l) {
         case SQUARES | PLAIN: return leap_rows(SQUARES | PLAIN, d, n, l);
         default: return leap_rows(what, d, n, l);
     }
+}
+
+/* The products of core/simd.h's straight, each in lanes of its own. */
+enum { PRODUCTS = 6, PRODUCT_LANES = 8, PRODUCT_VECTORS = 2 * PRODUCT_LANES / EBM__LANES };
+
+EBM__INLINE void add_products(const v_double begin, const v_double end, const v_double left_end,
+                              const v_double right_begin, const v_double left_sum, const v_double right_sum,
+                              v_double sum[PRODUCTS]) {
+    v_double whole = left_sum + right_sum;
+    v_double left_and_next = left_sum + right_begin;
+    v_double right_and_last = right_sum + left_end;
+    sum[0] += begin * whole;
+    sum[1] += end * whole;
+    sum[2] += begin * left_and_next;
+    sum[3] += right_begin * left_and_next;
+    sum[4] += left_end * right_and_last;
+    sum[5] += end * right_and_last;
+}
+
+/* Lanes i and i + 4, then i and i + 2, ... */
+EBM__INLINE double sum_of_product(v_double sum[PRODUCT_VECTORS][PRODUCTS], int k) {
+    double lane[PRODUCT_LANES];
+    for (int v = 0; v < PRODUCT_VECTORS; v++) {
+        memcpy(lane + v * (EBM__LANES / 2), &sum[v][k], sizeof sum[v][k]);
+    }
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+EBM__INLINE v_double load_doubles(bool whole, const float *p, int64_t n) {
+    float some[EBM__LANES / 2] = {0};
+    if (whole || n >= EBM__LANES / 2) {
+        return v_load_double(p);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        some[i] = p[i];
+    }
+    return v_load_double(some);
+}
+
+static int straight(int64_t dim, const ebm__branch *left, const ebm__branch *right) {
+    v_double sum[PRODUCT_VECTORS][PRODUCTS] = {{{0}}};
+    for (int64_t block = 0; block < dim; block += PRODUCT_LANES) {
+        bool whole = block + PRODUCT_LANES <= dim;
+        for (int v = 0; v < PRODUCT_VECTORS; v++) {
+            int64_t i = block + v * (EBM__LANES / 2);
+            int64_t n = dim - i;
+            add_products(load_doubles(whole, left->begin + i, n), load_doubles(whole, right->end + i, n),
+                         load_doubles(whole, left->end + i, n), load_doubles(whole, right->begin + i, n),
+                         load_doubles(whole, left->sum + i, n), load_doubles(whole, right->sum + i, n), sum[v]);
+        }
+    }
+    int all = 1;
+    for (int k = 0; k < PRODUCTS; k++) {
+        all &= sum_of_product(sum, k) > 0;
+    }
+    return all;
 }
 
 /* One group. */

@@ -21,7 +21,7 @@ typedef struct proposal {
     float *y;          /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
     double *energy;    /* n, at x_next */
     float *grad;       /* n x dim, at x_next */
-    double *ratio;     /* n: 2 sigma^2 (log q(x | y) - log q(y | x)) */
+    double *ratio;     /* n: 2 sigma^2 (log q(x | y) - log q(y | x)); then the probability of acceptance */
     float *uniform;    /* n */
     uint8_t *rejected; /* n: nothing can be accepted here */
     /* With a dense metric, n x dim, whitened: the move, and L^T g at both ends; and working memory. */
@@ -90,8 +90,8 @@ static void mirrored_ratios(const ebm_sampler *sampler, const ebm__dynamics *dyn
 }
 
 /*
- * A coordinate's part of 2 sigma^2 (log q(x | y) - log q(y | x)), with the move m = y - x and the gradients g, g' at its
- * ends, is ((m + eta W g)^2 - (-m + eta W g')^2) / W = (2 m + eta W (g - g')) eta (g + g').
+ * A coordinate's part of 2 sigma^2 (log q(x | y) - log q(y | x)), with the move m = y - x and the gradients g, g' at
+ * its ends, is ((m + eta W g)^2 - (-m + eta W g')^2) / W = (2 m + eta W (g - g')) eta (g + g').
  */
 static void compare_densities(const ebm_sampler *sampler, int64_t first, int64_t n, const proposal *p) {
     float eta = (float)ebm__sampler_step_size(sampler, first); /* as the proposal was made */
@@ -116,21 +116,26 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     double temperature = ebm__sampler_temperature(sampler, first);
     double sigma = (double)(float)ebm__sampler_noise_std(sampler, first); /* as the proposal was made */
     double spread = 2 * sigma * sigma;
+    int64_t n_accepted = 0;
+    /* All exponentials first: none waits for a branch on the one before. */
+    for (int64_t r = 0; r < n; r++) {
+        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
+        double log_ratio = (sampler->energy[first + r] - p->energy[r]) / temperature + p->ratio[r] / spread;
+        p->ratio[r] = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
+        report->acceptance += p->ratio[r];
+        report->impossible += impossible;
+    }
+    /* Nobody can guess which way these go: what is copied, and where to, is chosen without a branch. */
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
-        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
-        double log_ratio = (sampler->energy[chain] - p->energy[r]) / temperature + p->ratio[r] / spread;
-        double probability = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
-        report->acceptance += probability;
-        report->impossible += impossible;
-        if (ebm__decide(probability, p->uniform[r])) {
-            report->accepted++;
-            sampler->energy[chain] = p->energy[r];
-            memcpy(sampler->grad + chain * dim, p->grad + r * dim, row_bytes);
-        } else {
-            memcpy(sampler->x_next + chain * dim, sampler->x + chain * dim, row_bytes);
-        }
+        bool accepted = ebm__decide(p->ratio[r], p->uniform[r]);
+        const float *from = accepted ? p->grad + r * dim : sampler->x + chain * dim;
+        float *to = accepted ? sampler->grad + chain * dim : sampler->x_next + chain * dim;
+        memcpy(to, from, row_bytes);
+        sampler->energy[chain] = accepted ? p->energy[r] : sampler->energy[chain];
+        n_accepted += accepted;
     }
+    report->accepted += (double)n_accepted;
 }
 
 static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {

@@ -69,7 +69,7 @@ void ebm__metric_push(const ebm_sampler *sampler, int64_t n, const float *m, flo
  * A Langevin proposal of chains first .. first + n - 1 from x: m = sigma z - eta u, y = x + L m. u may be NULL. With
  * sigma 0 there is no noise.
  */
-void ebm__metric_propose(const ebm_sampler *sampler, const ebm__langevin *pass, int64_t first, int64_t n, const float *x,
-                         const float *u, float *m, float *y);
+void ebm__metric_propose(const ebm_sampler *sampler, const ebm__langevin *pass, int64_t first, int64_t n,
+                         const float *x, const float *u, float *m, float *y);
 
 #endif /* EBM_SAMPLER_METRIC_H */

@@ -81,7 +81,7 @@ static double draw(const forest *f, int64_t chain, int64_t which) {
 }
 
 static double log_sum(double a, double b) {
-    double most = fmax(a, b);
+    double most = a > b ? a : b;
     return isinf(most) ? most : most + log1p(exp(-fabs(a - b)));
 }
 

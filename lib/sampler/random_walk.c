@@ -16,11 +16,12 @@ static const char NAME[] = "random-walk Metropolis";
 
 /* One piece's working memory. */
 typedef struct proposal {
-    float *y;          /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
-    float *move;       /* n x dim: whitened, with a dense metric */
-    double *energy;    /* n, at x_next */
-    float *uniform;    /* n */
-    uint8_t *rejected; /* n: nothing can be accepted here */
+    float *y;           /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
+    float *move;        /* n x dim: whitened, with a dense metric */
+    double *energy;     /* n, at x_next */
+    double *acceptance; /* n */
+    float *uniform;     /* n */
+    uint8_t *rejected;  /* n: nothing can be accepted here */
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
@@ -30,14 +31,17 @@ static ebm_status begin(ebm_sampler *sampler) {
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
     int64_t dim = sampler->dim;
     double temperature = ebm__sampler_temperature(sampler, first);
+    /* All exponentials first: none waits for a branch on the one before. */
+    for (int64_t r = 0; r < n; r++) {
+        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
+        double log_ratio = (sampler->energy[first + r] - p->energy[r]) / temperature;
+        p->acceptance[r] = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
+        report->acceptance += p->acceptance[r];
+        report->impossible += impossible;
+    }
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
-        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
-        double log_ratio = (sampler->energy[chain] - p->energy[r]) / temperature;
-        double acceptance = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
-        report->acceptance += acceptance;
-        report->impossible += impossible;
-        if (ebm__decide(acceptance, p->uniform[r])) {
+        if (ebm__decide(p->acceptance[r], p->uniform[r])) {
             report->accepted++;
             sampler->energy[chain] = p->energy[r];
         } else {
@@ -86,7 +90,8 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     int64_t floats = n * (int64_t)sizeof(float);
     int64_t mirrored = ebm__reflects(sampler) ? rows : 0;
     int64_t whitened = ebm__is_dense(sampler) ? rows : 0;
-    int64_t bytes = ebm__aligned(mirrored) + ebm__aligned(whitened) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
+    int64_t bytes =
+        ebm__aligned(mirrored) + ebm__aligned(whitened) + 2 * ebm__aligned(doubles) + ebm__aligned(floats) + n;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
@@ -96,6 +101,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     proposal p = {.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim};
     p.move = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
+    p.acceptance = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);
     p.rejected = ebm__cut(&next, n);
     ebm_status status = propose_and_decide(sampler, chunk, first, n, &p);
