@@ -372,11 +372,12 @@ EBM_API ebm_status ebm_sampler_draw_each(ebm_sampler *sampler, int64_t n_draws, 
  * Moves every chain n_steps times, and finds a step size and a metric on the way, which then stay as they are: to be
  * read by ebm_sampler_get_step_size and ebm_sampler_get_metric. For kernels that accept and reject.
  *
- * The step size, one for all chains, follows dual averaging towards a mean probability of acceptance (Hoffman and
- * Gelman 2014, sec. 3.2), from a start that their algorithm 4 finds. A diagonal or dense metric becomes the variances
- * or covariances of the chains' states, pooled over all chains, shrunk a little to 1e-3 as Stan does it: estimated
- * anew in windows of 25, 50, 100 ... steps between 75 first and 50 last steps, or, in fewer than 150 steps, between
- * the first 15 and the last 10 percent; not in fewer than 20. With the identity only the step size is adapted.
+ * The step size, one for all chains (on a ladder, see tempering.h, one for each rung), follows dual averaging towards a
+ * mean probability of acceptance (Hoffman and Gelman 2014, sec. 3.2), from a start that their algorithm 4 finds. A
+ * diagonal or dense metric becomes the variances or covariances of the chains' states, pooled over all chains, shrunk a
+ * little to 1e-3 as Stan does it: estimated anew in windows of 25, 50, 100 ... steps between 75 first and 50 last
+ * steps, or, in fewer than 150 steps, between the first 15 and the last 10 percent; not in fewer than 20. With the
+ * identity only the step size is adapted.
  * @param n_steps 0 or more; 1000 is plenty for one chain, many chains need fewer.
  * @param target_acceptance above 0, below 1: about 0.8 for HMC and NUTS, 0.57 for MALA, 0.23 for a random walk, 0.95
  *        for EBM_KERNEL_UNDERDAMPED_ADJUSTED.

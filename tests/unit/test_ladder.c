@@ -236,7 +236,7 @@ static void any_threads_and_any_split_give_the_same_bits(void **state) {
             assert_same_and_free(&expected, record_run(context_of(2, NULL), kind, KERNELS[k], 1), "2 threads");
             assert_same_and_free(&expected, record_run(context_of(3, NULL), kind, KERNELS[k], 8), "3 threads");
             assert_same_and_free(&expected, record_run(context_of(1, &loops), kind, KERNELS[k], 1), "backwards");
-            assert_true(kind == ALONE || loops > 10);
+            assert_true(kind == ALONE ? loops == 0 : loops > 10); /* one call at a time, if the host says so */
             ebm__simd_use(ebm__simd_named("baseline"));
             assert_same_and_free(&expected, record_run(NULL, kind, KERNELS[k], 1), "baseline");
             ebm__simd_use(NULL);
@@ -334,7 +334,7 @@ static void a_failed_run_stands_at_a_whole_step(void **state) {
     (void)state;
     enum { N = 20, STEPS = 4, MOST_CALLS = 500 };
     for (int k = 0; k < N_KERNELS; k++) {
-        test_host host = {.answer = -1};
+        test_host host = {.answer = -1, .skip = OUT_ENERGY | OUT_GRAD_X};
         stat_record whole[STEPS + 1];
         bool failed = true;
         for (int s = 0; s <= STEPS; s++) {
