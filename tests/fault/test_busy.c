@@ -91,7 +91,13 @@ static void try_model(fixture *f) {
         expect(true, ebm_model_init_params, m, 1);
         expect(true, ebm_model_set_init, m, test_init);
         expect(true, ebm_model_set_release, m, release);
+        const int32_t kind = EBM_TRANSFORM_NONE;
+        const int64_t size = DIM;
+        ebm_model *transformed = NULL;
+        expect(true, ebm_transformed_create, f->context, m, 1, &kind, &size, NULL, NULL, &transformed);
     }
+    expect(false, ebm_transformed_constrain, m, 1, f->data, grad); /* reads what never changes */
+    expect(false, ebm_transformed_unconstrain, m, 1, f->data, grad);
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
     expect(busy, ebm_model_get_sign, m, &number);

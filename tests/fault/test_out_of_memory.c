@@ -49,7 +49,8 @@ enum {
     UNDERDAMPED = 4096,
     DENSE = 8192, /* a metric */
     LADDER = 16384,
-    WALK = 32768 /* random */
+    WALK = 32768, /* random */
+    TRANSFORMED = 65536
 };
 
 static int32_t kernel_of(int flags) {
@@ -85,6 +86,8 @@ static void setup_sampler_and_trainer(fixture *f, int flags) {
     }
 }
 
+static ebm_status transform(fixture *f, ebm_model *inner, ebm_model **out);
+
 static void setup(fixture *f, int flags) {
     const int64_t widths[] = {16, 8};
     memset(f, 0, sizeof *f);
@@ -100,6 +103,11 @@ static void setup(fixture *f, int flags) {
         assert_ok(ebm_model_init_params(f->model, 3));
     } else {
         f->model = test_model_create(f->context, DIM, 1, &f->host);
+    }
+    if ((flags & TRANSFORMED) != 0) {
+        ebm_model *inner = f->model;
+        assert_ok(transform(f, inner, &f->model));
+        ebm_model_destroy(inner);
     }
     setup_sampler_and_trainer(f, flags);
     if ((flags & WARM) != 0) {
@@ -147,6 +155,19 @@ static ebm_status create_double_well(fixture *f) {
 static ebm_status create_mlp(fixture *f) {
     const int64_t widths[] = {5, 4};
     return ebm_mlp_create(f->context, DIM, 2, widths, EBM_ACT_TANH, &f->made_model);
+}
+
+/* Of `inner`: positive, on an interval, free. */
+static ebm_status transform(fixture *f, ebm_model *inner, ebm_model **out) {
+    const int32_t kinds[] = {EBM_TRANSFORM_LOWER, EBM_TRANSFORM_INTERVAL, EBM_TRANSFORM_NONE};
+    const int64_t sizes[] = {1, 1, 1};
+    const double lo[] = {0, -1, 0};
+    const double hi[] = {0, 2, 0};
+    return ebm_transformed_create(f->context, inner, 3, kinds, sizes, lo, hi, out);
+}
+
+static ebm_status create_transformed(fixture *f) {
+    return transform(f, f->model, &f->made_model);
 }
 
 static ebm_status create_sampler(fixture *f) {
@@ -278,6 +299,7 @@ static const scene SCENES[] = {
     {"gaussian_create", create_gaussian, 0, false},
     {"double_well_create", create_double_well, 0, false},
     {"mlp_create", create_mlp, 0, false},
+    {"transformed_create", create_transformed, 0, false},
     {"sampler_create", create_sampler, 0, false},
     {"trainer_create", create_trainer, 0, false},
     {"add_tensor", add_tensor, OPEN, false},
@@ -286,6 +308,8 @@ static const scene SCENES[] = {
     {"energy, MLP", energy, MLP, false},
     {"energy, MLP, threads", energy, MLP | THREADS, false},
     {"grad_x, MLP", grad_x, MLP, false},
+    {"grad_x, transformed", grad_x, TRANSFORMED, false},
+    {"param_grad, transformed, MLP, threads", param_grad, TRANSFORMED | MLP | THREADS, false},
     {"param_grad", param_grad, 0, false},
     {"param_grad, MLP, threads", param_grad, MLP | THREADS, false},
     {"check_gradients", check_gradients, 0, false},
@@ -300,6 +324,7 @@ static const scene SCENES[] = {
     {"run, NUTS, MLP, threads", run, NUTS | MLP | THREADS, false},
     {"run, NUTS, dense metric", run, NUTS | DENSE, false},
     {"run, underdamped", run, UNDERDAMPED, false},
+    {"run, NUTS, transformed, MLP, threads", run, NUTS | TRANSFORMED | MLP | THREADS, false},
     {"set_metric", set_metric, 0, false},
     {"adapt", adapt, NUTS | DENSE, false},
     {"set_ladder", set_ladder, UNDERDAMPED, false},
@@ -478,11 +503,12 @@ static void test_none_after_the_first(void **state) {
 }
 
 static void test_none_after_the_first_of_other_kernels(void **state) {
-    static const int kernels[] = {MALA | DENSE, HMC,          HMC | DENSE,   NUTS,
-                                  NUTS | DENSE, UNDERDAMPED,  UNDERDAMPED | DENSE, LADDER,
-                                  LADDER | MALA, LADDER | UNDERDAMPED, LADDER | WALK, LADDER | NUTS};
+    static const int kernels[] = {MALA | DENSE,  HMC,           HMC | DENSE,          NUTS,
+                                  NUTS | DENSE,  UNDERDAMPED,   UNDERDAMPED | DENSE,  LADDER,
+                                  LADDER | MALA, LADDER | WALK, LADDER | UNDERDAMPED, LADDER | NUTS,
+                                  MALA | TRANSFORMED};
     (void)state;
-    for (int c = 0; c < 2 * 12; c++) {
+    for (int c = 0; c < 2 * (int)(sizeof kernels / sizeof *kernels); c++) {
         static fixture f;
         int flags = kernels[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
         setup(&f, flags);

@@ -77,6 +77,14 @@ static void test_shapes(void **state) {
     const int64_t wide_fit[] = {INT32_MAX, INT32_MAX};
     refuse(EBM_ERR_OVERFLOW, "", ebm_mlp_create, f.context, 2, 2, wide_fit, EBM_ACT_SILU, &model);
     refuse(EBM_ERR_OVERFLOW, "", ebm_gaussian_create, f.context, INT32_MAX, NULL, NULL, &model);
+    const int32_t plain[] = {EBM_TRANSFORM_NONE, EBM_TRANSFORM_NONE};
+    for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++) {
+        const int64_t sizes[] = {1, dims[i]};
+        refuse(EBM_ERR_ARG, "sizes[1] is ", ebm_transformed_create, f.context, f.model, 2, plain, sizes, NULL, NULL,
+               &model);
+    }
+    refuse(EBM_ERR_ARG, "n_blocks is -1", ebm_transformed_create, f.context, f.model, -1, plain, dims, NULL, NULL,
+           &model);
     const int64_t ones[] = {1};
     refuse(EBM_ERR_ARG, "activation is 0", ebm_mlp_create, f.context, 2, 1, ones, 0, &model);
     refuse(EBM_ERR_ARG, "activation is 5", ebm_mlp_create, f.context, 2, 1, ones, 5, &model);
@@ -157,6 +165,10 @@ static void test_rows(void **state) {
                  {INT64_MIN, EBM_ERR_ARG, "n is -9223372036854775808"},
                  {OVER, EBM_ERR_OVERFLOW, "n is 2305843009213693952"},
                  {INT64_MAX, EBM_ERR_OVERFLOW, "n is 9223372036854775807"}};
+    const int32_t kind = EBM_TRANSFORM_NONE;
+    const int64_t size = DIM;
+    ebm_model *transformed = NULL;
+    assert_ok(ebm_transformed_create(f.context, f.model, 1, &kind, &size, NULL, NULL, &transformed));
     for (int i = 0; i < 4; i++) {
         int64_t n = sizes[i].n;
         ebm_status status = sizes[i].status;
@@ -165,6 +177,8 @@ static void test_rows(void **state) {
         refuse(status, text, ebm_model_grad_x, f.model, n, x, energy, grad);
         refuse(status, text, ebm_model_param_grad, f.model, n, x, x, energy, PARAMS, grad);
         refuse(status, text, ebm_model_check_gradients, f.model, n, x, NULL, NULL);
+        refuse(status, text, ebm_transformed_constrain, transformed, n, x, grad);
+        refuse(status, text, ebm_transformed_unconstrain, transformed, n, x, grad);
         refuse(status, text, ebm_trainer_step, f.trainer, n, x);
         refuse(status, text, ebm_trainer_fit, f.trainer, n, x, 1);
         refuse(status, text, ebm_trainer_gradient, f.trainer, n, x, PARAMS, grad);
@@ -178,6 +192,7 @@ static void test_rows(void **state) {
         refuse(EBM_ERR_ARG, "n_params is ", ebm_model_param_grad, f.model, 1, x, x, energy, n, grad);
         refuse(EBM_ERR_ARG, "n_params is ", ebm_trainer_gradient, f.trainer, 1, x, n, grad);
     }
+    ebm_model_destroy(transformed);
     refuse(EBM_ERR_ARG, "n is 4", ebm_sampler_get_states, f.sampler, CHAINS + 1, x);
     refuse(EBM_ERR_ARG, "'nothing'", ebm_model_get_tensor, f.model, "nothing", 1, x);
     refuse(EBM_ERR_ARG, "n_steps is -1", ebm_sampler_run, f.sampler, -1);
@@ -275,6 +290,21 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "out is NULL", ebm_gaussian_create, NULL, 1, NULL, NULL, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_double_well_create, NULL, 1, 1, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_mlp_create, NULL, 1, 0, NULL, EBM_ACT_SILU, NULL);
+    const int32_t kind = EBM_TRANSFORM_NONE;
+    const int64_t size = DIM;
+    refuse(EBM_ERR_ARG, "inner is NULL", ebm_transformed_create, NULL, NULL, 1, &kind, &size, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "kinds is NULL", ebm_transformed_create, NULL, f.model, 1, NULL, &size, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "sizes is NULL", ebm_transformed_create, NULL, f.model, 1, &kind, NULL, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "out is NULL", ebm_transformed_create, NULL, f.model, 1, &kind, &size, NULL, NULL, NULL);
+    refuse(EBM_ERR_ARG, "model is NULL", ebm_transformed_constrain, NULL, 1, x, x);
+    refuse(EBM_ERR_ARG, "model is NULL", ebm_transformed_unconstrain, NULL, 1, x, x);
+    assert_ok(ebm_transformed_create(NULL, f.model, 1, &kind, &size, NULL, NULL, &model));
+    refuse(EBM_ERR_ARG, "y is NULL", ebm_transformed_constrain, model, 1, NULL, x);
+    refuse(EBM_ERR_ARG, "x is NULL", ebm_transformed_constrain, model, 1, x, NULL);
+    refuse(EBM_ERR_ARG, "x is NULL", ebm_transformed_unconstrain, model, 1, NULL, x);
+    refuse(EBM_ERR_ARG, "y is NULL", ebm_transformed_unconstrain, model, 1, x, NULL);
+    ebm_model_destroy(model);
+    model = NULL;
     refuse(EBM_ERR_ARG, "model is NULL", ebm_model_energy, NULL, 1, x, energy);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_model_energy, f.model, 1, NULL, energy);
     refuse(EBM_ERR_ARG, "energy is NULL", ebm_model_energy, f.model, 1, x, NULL);
