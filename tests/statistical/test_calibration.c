@@ -3,7 +3,7 @@
  * Kernels calibrated: simulation-based calibration (Talts et al. 2018) and Geweke's (2004) joint-distribution test on
  * a linear model, whose exact posteriors are known too. A model without its Jacobian must fail both.
  *
- * False alarms, for new seeds: FILLME
+ * False alarms, for new seeds: 35 chi-square tests and 60 means within STAT_BOUND (3.8e-8): 3.6e-6.
  */
 #include <string.h>
 
@@ -46,7 +46,7 @@ static double ranked(const float *x, int quantity) {
  * where the last draw is in its exact posterior is uniform too. Returns the worst of both.
  */
 static double calibration_z(const stat_setting *s, double jacobian, uint64_t seed) {
-    enum { CHAINS = 10000, RANKS = 20 };
+    enum { CHAINS = 6000, RANKS = 20 };
     const int64_t thin = s->kernel == EBM_KERNEL_NUTS || s->kernel == EBM_KERNEL_HMC ? 5 : 40;
     /* Wide: below the posterior's s^2 the energy is so steep that steps of a fixed size are refused for ever. */
     static const float start[LINEAR_PARAMS] = {0, 0, 3};
@@ -83,7 +83,6 @@ static double calibration_z(const stat_setting *s, double jacobian, uint64_t see
     }
     for (int q = 0; q < QUANTITIES + LINEAR_PARAMS; q++) {
         double z = stat_uniform_z(RANKS, q < QUANTITIES ? rank[q] : cell[q - QUANTITIES]);
-        print_message("   %s %d %.2f\n", s->name, q, z);
         worst = fabs(z) > fabs(worst) ? z : worst;
     }
     free(below);
@@ -101,12 +100,17 @@ static void calibration(void **state) {
     assert_true(fabs(calibration_z(&KERNELS[0], 0, 30)) > 2 * STAT_BOUND); /* Jacobian forgotten */
 }
 
-/* What Geweke's test compares: moments of the joint distribution of parameters and data. */
+/*
+ * What Geweke's test compares: moments of the joint distribution of parameters and data, in units of s, or their tails
+ * would be so heavy that standard errors mean little.
+ */
 enum { GEWEKE = 12 };
 
 static void joint_functions(const float *x, double *g) {
-    double b0 = (double)x[0], b1 = (double)x[1], u = (double)x[LINEAR_LOG_VARIANCE];
-    double y0 = (double)x[LINEAR_PARAMS], y3 = (double)x[LINEAR_PARAMS + 3];
+    double u = (double)x[LINEAR_LOG_VARIANCE];
+    double scale = exp(-u / 2);
+    double b0 = scale * (double)x[0], b1 = scale * (double)x[1];
+    double y0 = scale * (double)x[LINEAR_PARAMS], y3 = scale * (double)x[LINEAR_PARAMS + 3];
     const double all[GEWEKE] = {b0, b1, u, y0, b0 * b0, b1 * b1, u * u, y3 * y3, b0 * b1, b0 * y0, b1 * y3, u * b1 * y3};
     memcpy(g, all, sizeof all);
 }
@@ -116,7 +120,7 @@ static void joint_functions(const float *x, double *g) {
  * again, keep the joint distribution of both, from which they start here; independent draws have it by construction.
  */
 static double geweke_z(const stat_setting *s, double jacobian, uint64_t seed) {
-    enum { CHAINS = 2000, ROUNDS = 60, DIRECT = 400000 };
+    enum { CHAINS = 4000, ROUNDS = 40, DIRECT = 400000 };
     double worst = 0;
     stat_sum direct[GEWEKE] = {{0}}, successive[GEWEKE] = {{0}};
     stat_kernel kernel = linear_kernel(s, &jacobian, CHAINS, seed);
@@ -150,7 +154,6 @@ static double geweke_z(const stat_setting *s, double jacobian, uint64_t seed) {
         }
         double z = (stat_mean(&successive[k]) - stat_mean(&direct[k])) /
                    hypot(stat_error(&successive[k]), stat_error(&direct[k]));
-        print_message("   %s g%d %.2f\n", s->name, k, z);
         worst = fabs(z) > fabs(worst) ? z : worst;
     }
     free(sum);
