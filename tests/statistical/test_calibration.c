@@ -111,7 +111,8 @@ static void joint_functions(const float *x, double *g) {
     double scale = exp(-u / 2);
     double b0 = scale * (double)x[0], b1 = scale * (double)x[1];
     double y0 = scale * (double)x[LINEAR_PARAMS], y3 = scale * (double)x[LINEAR_PARAMS + 3];
-    const double all[GEWEKE] = {b0, b1, u, y0, b0 * b0, b1 * b1, u * u, y3 * y3, b0 * b1, b0 * y0, b1 * y3, u * b1 * y3};
+    const double all[GEWEKE] = {b0,      b1,      u,       y0,      b0 * b0, b1 * b1,
+                                u * u,   y3 * y3, b0 * b1, b0 * y0, b1 * y3, u * b1 * y3};
     memcpy(g, all, sizeof all);
 }
 

@@ -14,8 +14,8 @@ static const double Y[SCHOOLS] = {28, 8, -3, 7, -1, 1, 18, 12};
 static const double S[SCHOOLS] = {15, 10, 16, 11, 9, 11, 10, 18};
 
 /*
- * y_j ~ N(mu + tau eta_j, S_j), eta_j ~ N(0, 1), mu ~ N(0, 5), tau ~ half-Cauchy(0, 5); x[TAU] is log tau. Beyond exp(30),
- * where trajectories of a step size that is not found yet can get, gradients would leave the floats: said impossible.
+ * y_j ~ N(mu + tau eta_j, S_j), eta_j ~ N(0, 1), mu ~ N(0, 5), tau ~ half-Cauchy(0, 5); x[TAU] is log tau. Beyond
+ * exp(30), where trajectories get before a step size is found, gradients leave the floats: such states are impossible.
  */
 static double schools_one(const float *x, float *grad) {
     if (!(x[TAU] < 30)) {
@@ -68,9 +68,9 @@ static void schools_quantities(double mu, double square_mu, double tau, const do
 }
 
 /*
- * The same means exactly. Given tau, y_j ~ N(mu, S_j^2 + tau^2), so mu | tau, y ~ N(m, V) with 1 / V = 1 / 25 + sum_j w_j,
- * m = V sum_j w_j y_j, w_j = 1 / (S_j^2 + tau^2), p(y | tau) ~ sqrt(V) prod_j sqrt(w_j) exp((m^2 / V - sum_j w_j
- * y_j^2) / 2), and effects with mean (1 - S_j^2 w_j) y_j + S_j^2 w_j m (ibid., sec. 5.4). What is left is one
+ * The same means exactly. Given tau, y_j ~ N(mu, S_j^2 + tau^2), so with w_j = 1 / (S_j^2 + tau^2): mu | tau, y ~
+ * N(m, V), 1 / V = 1 / 25 + sum_j w_j, m = V sum_j w_j y_j; p(y | tau) ~ sqrt(V) prod_j sqrt(w_j) exp((m^2 / V - sum_j
+ * w_j y_j^2) / 2); and the effects have means (1 - S_j^2 w_j) y_j + S_j^2 w_j m (ibid., sec. 5.4). What is left is one
  * integral, over log tau, by the midpoint rule.
  */
 static void schools_exact(double *mean) {
