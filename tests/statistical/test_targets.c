@@ -7,8 +7,8 @@
  * steps are as small as the narrowest direction wants, so that they forget the widest one in about 1e6 of them (the
  * dynamics too, whose every rejection turns them round). HMC and NUTS need 1e3 gradients a step there, and are tested.
  *
- * False alarms, for new seeds: 42 x 14 + 15 x 5 + 15 x 7 moments within STAT_BOUND, as the means of 256 chains and more
- * (9e-8): 6.9e-5.
+ * False alarms, for new seeds: 42 x 14 + 15 x 5 + 15 x 7 moments within STAT_BOUND, as the means of 1024 chains (5e-8;
+ * 28 of 256, 9e-8): 4e-5.
  */
 #include "stat_gaussian.h"
 #include "stat_settings.h"
