@@ -439,7 +439,8 @@ EBM_API ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, i
  */
 EBM_API ebm_status ebm_sampler_get_trajectory_energies(const ebm_sampler *sampler, int64_t n, double *energy);
 /**
- * Proposals rejected for an energy of +infinity since the sampler was created.
+ * Proposals rejected for an energy of +infinity since the sampler was created; or for an infinite gradient, where the
+ * energy is above that of the start by more than 1000 T (far out gradients overflow float, energies do not yet).
  * @param count receives it.
  * @since 0.1
  */

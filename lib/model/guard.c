@@ -118,6 +118,25 @@ static void clear_impossible_rows(int64_t n, int64_t dim, const double *energy, 
     }
 }
 
+static bool is_infinite_somewhere(int64_t dim, const float *grad) {
+    bool infinite = false;
+    for (int64_t i = 0; i < dim; i++) {
+        if (isnan(grad[i])) {
+            return false;
+        }
+        infinite = infinite || isinf(grad[i]);
+    }
+    return infinite;
+}
+
+static void exclude_rows_above(int64_t n, int64_t dim, const double *ceiling, double *energy, const float *grad) {
+    for (int64_t i = 0; i < n; i++) {
+        if (energy[i] > ceiling[i] && is_infinite_somewhere(dim, grad + i * dim)) {
+            energy[i] = INFINITY;
+        }
+    }
+}
+
 static void negate(int64_t n, float *values) {
     for (int64_t i = 0; i < n; i++) {
         values[i] = -values[i];
@@ -125,7 +144,7 @@ static void negate(int64_t n, float *values) {
 }
 
 ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                             bool allow_infinity, double *energy, float *grad) {
+                             bool allow_infinity, const double *ceiling, double *energy, float *grad) {
     int64_t dim = model->dim;
     if (energy != NULL) {
         poison_doubles(n, energy);
@@ -146,7 +165,13 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
     if (energy != NULL && allow_infinity) {
         clear_impossible_rows(n, dim, energy, grad);
     }
-    if (!all_finite(n * dim, grad)) {
+    bool finite = all_finite(n * dim, grad);
+    if (!finite && energy != NULL && ceiling != NULL) {
+        exclude_rows_above(n, dim, ceiling, energy, grad);
+        clear_impossible_rows(n, dim, energy, grad);
+        finite = all_finite(n * dim, grad);
+    }
+    if (!finite) {
         return name_bad_gradient(first_row, n, dim, grad);
     }
     if (model->sign == EBM_SIGN_LOG_DENSITY) {

@@ -10,7 +10,7 @@
 
 /* Calls the energy callback once. Arguments as in ebm__model_energy_rows. */
 ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                             bool allow_infinity, double *energy, float *grad);
+                             bool allow_infinity, const double *ceiling, double *energy, float *grad);
 
 /* Calls the param_grad callback once; grad has the model's n_params floats. */
 ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,

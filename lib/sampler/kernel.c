@@ -142,12 +142,12 @@ ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs) 
     return status;
 }
 
-ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,
-                                float *grad) {
+ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x,
+                                const double *ceiling, double *energy, float *grad) {
     if (ebm__sampler_stop_requested(sampler)) {
         return ebm__fail(EBM_ERR_STOPPED, "stopped on request");
     }
-    return ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, x, true, energy, grad);
+    return ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, x, true, ceiling, energy, grad);
 }
 
 ebm_status ebm__kernel_check_states(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x) {

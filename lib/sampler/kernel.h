@@ -66,10 +66,10 @@ ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs);
 
 /*
  * Evaluates n rows, of chains first .. first + n - 1, in one call of the callback; EBM_ERR_STOPPED when asked to
- * stop.
+ * stop. `ceiling` as in model/model.h.
  */
-ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,
-                                float *grad);
+ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x,
+                                const double *ceiling, double *energy, float *grad);
 
 /* EBM_ERR_NONFINITE, naming chain and coordinate, unless n rows, of chains first .. first + n - 1, are finite. */
 ebm_status ebm__kernel_check_states(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x);

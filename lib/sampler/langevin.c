@@ -37,7 +37,8 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
         from = x_next;
         pass.sigma = 0;
     }
-    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
+    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, NULL, energy,
+                                   grad));
     int left = simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square);
     ebm__hold_masked(sampler, n, x, x_next);
     EBM__TRY(left == 0 ? EBM_OK : ebm__kernel_check_states(sampler, first, n, x_next));
@@ -71,7 +72,8 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
         from = work;
         pass.sigma = 0;
     }
-    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
+    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, NULL, energy,
+                                   grad));
     sampler->reports[chunk].grad_square = ebm__sum_of_squares(floats, grad);
     sampler->reports[chunk].accepted = (double)n;
     ebm__metric_pull(sampler, n, grad, whitened, x_next); /* where the chains go to is not needed yet */

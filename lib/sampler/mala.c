@@ -145,7 +145,10 @@ static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_
     float *x_next = sampler->x_next + first * sampler->dim;
     bool finite = propose(sampler, &report->grad_square, first, n, p);
     ebm__bring_inside(sampler, n, finite, x, p->y, x_next, p->rejected);
-    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, p->grad));
+    for (int64_t r = 0; r < n; r++) {
+        p->ratio[r] = sampler->energy[first + r] + EBM__DIVERGENT * ebm__sampler_temperature(sampler, first);
+    }
+    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->ratio, p->energy, p->grad));
     compare_densities(sampler, first, n, p);
     ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, report, first, n, p);

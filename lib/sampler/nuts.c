@@ -162,7 +162,9 @@ static void thin_out(forest *f, bool (*stays)(forest *f, int64_t row)) {
 
 /* Where it must not go a trajectory ends, and the point counts as one that would never be accepted. */
 static bool is_inside(forest *f, int64_t row) {
-    bool inside = ebm__is_inside(f->sampler, f->x + row * f->sampler->dim);
+    const float *x = f->x + row * f->sampler->dim;
+    bool inside = ebm__is_inside(f->sampler, x);
+    f->report->divergent += ebm__simd_used()->finite(f->sampler->dim, x) == 0;
     f->trees[f->row_chain[row]].n_leaves += inside ? 0 : 1;
     return inside;
 }
@@ -238,7 +240,10 @@ static bool grows(forest *f, int64_t row) {
 
 static ebm_status evaluate(forest *f, int64_t n) {
     int64_t first = f->n_rows == n ? f->first : 0;
-    ebm_status status = ebm__kernel_evaluate(f->sampler, first, f->n_rows, f->x, f->energy, f->grad);
+    for (int64_t row = 0; row < f->n_rows; row++) {
+        f->square[row] = (f->trees[f->row_chain[row]].start + EBM__DIVERGENT) * f->temperature;
+    }
+    ebm_status status = ebm__kernel_evaluate(f->sampler, first, f->n_rows, f->x, f->square, f->energy, f->grad);
     if (status != EBM_OK && f->n_rows < n) {
         return ebm__fail_within(status, "of chains %" PRId64 " to %" PRId64 ", among the %" PRId64 " that still move: ",
                                 f->first, f->first + n - 1, f->n_rows);

@@ -78,7 +78,7 @@ static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_
     float *x_next = sampler->x_next + first * sampler->dim;
     bool finite = propose(sampler, first, n, p);
     ebm__bring_inside(sampler, n, finite, x, p->y, x_next, p->rejected);
-    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, NULL));
+    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, NULL, p->energy, NULL));
     ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, &sampler->reports[chunk], first, n, p);
     return EBM_OK;

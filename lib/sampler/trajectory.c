@@ -45,6 +45,7 @@ static void take_off(ebm_sampler *sampler, const ebm__trajectory *plan, int64_t 
         if (!plan->keeps_momenta) {
             sampler->trajectory_energy[first + r] = total;
         }
+        f->square[r] = total + EBM__DIVERGENT * temperature; /* until the end this is where E would be divergent */
         f->highest[r] = -INFINITY;
         f->fate[r] = FLYING;
     }
@@ -66,7 +67,8 @@ static void ground(ebm_sampler *sampler, int64_t chain, int64_t r, uint8_t fate,
 static void ground_outside(ebm_sampler *sampler, int64_t first, int64_t n, flight *f) {
     for (int64_t r = 0; r < n; r++) {
         if (!ebm__is_inside(sampler, sampler->x_next + (first + r) * sampler->dim)) {
-            ground(sampler, first + r, r, OUTSIDE, f);
+            bool finite = ebm__simd_used()->finite(sampler->dim, sampler->x_next + (first + r) * sampler->dim) != 0;
+            ground(sampler, first + r, r, finite ? OUTSIDE : DIVERGENT, f);
         }
     }
 }
@@ -102,7 +104,7 @@ static ebm_status fly(ebm_sampler *sampler, int64_t n_leaps, int64_t first, int6
         if (!finite || ebm__sampler_has_bounds(sampler)) {
             ground_outside(sampler, first, n, f);
         }
-        EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x, f->energy, f->grad));
+        EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x, f->square, f->energy, f->grad));
         ground_too_high(sampler, first, n, f);
         leap.kick = f->eta;
         leap.grad = f->grad;

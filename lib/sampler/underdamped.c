@@ -88,7 +88,8 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     EBM__TRY(finite ? EBM_OK : ebm__kernel_check_states(sampler, first, n, x_next));
     clamp(sampler, floats, x_next);
     ebm__hold_masked(sampler, n, sampler->x + offset, x_next);
-    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, x_next, false, energy, grad));
+    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, x_next, false, NULL, energy,
+                                   grad));
     const ebm__leaps end = {.kick = time, .grad = grad, .w = w, .w_next = w};
     ebm__leap(sampler, n, &end, work);
     report->accepted = (double)n;
