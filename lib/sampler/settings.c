@@ -70,8 +70,9 @@ ebm_status ebm_sampler_get_temperature(const ebm_sampler *sampler, double *tempe
 }
 
 ebm_status ebm_sampler_get_implied_temperature(const ebm_sampler *sampler, double *temperature) {
-    EBM__GET(sampler, temperature,
-             ebm__sampler_noise_std(sampler, 0) * ebm__sampler_noise_std(sampler, 0) / (2.0 * sampler->settings.step_size));
+    EBM__REQUIRE(sampler);
+    double sigma = ebm__sampler_noise_std(sampler, 0);
+    EBM__GET(sampler, temperature, sigma * sigma / (2.0 * sampler->settings.step_size));
 }
 
 ebm_status ebm_sampler_set_noise_order(ebm_sampler *sampler, int32_t order) {

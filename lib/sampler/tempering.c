@@ -116,7 +116,7 @@ static void swap_rung(ebm_sampler *sampler, int32_t rung) {
     ladder->proposed[rung] += n;
 }
 
-/* A trip is counted where it ends: at the cold end, by a replica that has come from the hot one, and there from here. */
+/* A trip ends at the cold end: that of a replica which has come from the hot one, and had gone there from here. */
 static void count_trips(ebm_sampler *sampler) {
     ebm__ladder *ladder = &sampler->ladder;
     uint8_t *cold = ladder->came_from;

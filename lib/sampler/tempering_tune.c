@@ -97,7 +97,7 @@ static ebm_status check(const ebm_sampler *sampler, int64_t n_steps, const char 
     }
     int64_t least = sampler->settings.swap_every > INT64_MAX / 2 ? INT64_MAX : 2 * sampler->settings.swap_every;
     if (n_steps < least) {
-        return ebm__fail(EBM_ERR_ARG, "%s: n_steps is %" PRId64 ", must be at least %" PRId64 ", or no swap is proposed",
+        return ebm__fail(EBM_ERR_ARG, "%s: n_steps is %" PRId64 ", must be at least %" PRId64 ": two rounds of swaps",
                          caller, n_steps, least);
     }
     return EBM_OK;

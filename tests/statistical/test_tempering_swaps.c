@@ -35,7 +35,14 @@ static void swaps_keep_the_orders(void **state) {
 
 /* --- faults --- */
 
-typedef enum fault { NONE, SIGN_TURNED, ENERGY_LEFT_BEHIND, TEMPERATURES_FORGOTTEN, ALWAYS_ACCEPTED, NEXT_BUT_ONE } fault;
+typedef enum fault {
+    NONE,
+    SIGN_TURNED,
+    ENERGY_LEFT_BEHIND,
+    TEMPERATURES_FORGOTTEN,
+    ALWAYS_ACCEPTED,
+    NEXT_BUT_ONE
+} fault;
 
 typedef struct mutant {
     fault fault;
