@@ -68,6 +68,7 @@ static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const
     fill_noise(sampler, episode, 0, sampler->n_chains * sampler->dim, sampler->x);
     sampler->started = true;
     sampler->has_momenta = false;
+    sampler->knows_chains = false;
     return EBM_OK;
 }
 
@@ -202,6 +203,7 @@ ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const f
     sampler->episode++;
     sampler->started = true;
     sampler->has_momenta = sampler->has_momenta && all_go_on(sampler);
+    sampler->knows_chains = sampler->knows_chains && all_go_on(sampler);
     return EBM_OK;
 }
 
@@ -218,6 +220,7 @@ void ebm__sampler_finish_negatives(ebm_sampler *sampler) {
 void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
     size_t bytes = (size_t)(sampler->n_chains * sampler->dim) * sizeof(float);
     memcpy(sampler->x, sampler->saved_x, bytes);
+    sampler->knows_chains = false;
     sampler->has_momenta = sampler->saved_has_momenta;
     if (sampler->has_momenta) {
         memcpy(sampler->momenta, sampler->saved_momenta, bytes);
@@ -264,6 +267,7 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
     }
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
     sampler->has_momenta = false;
+    sampler->knows_chains = false;
     return EBM_OK;
 }
 
