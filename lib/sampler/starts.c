@@ -62,6 +62,12 @@ static ebm_status start_buffer(ebm_sampler *sampler, uint64_t episode, const cha
     return EBM_OK;
 }
 
+/* What is known of where the chains stood is of no use any more. */
+static void forget_energies(ebm_sampler *sampler) {
+    sampler->knows_energies = false;
+    sampler->knows_chains = false;
+}
+
 static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     if (needs_buffer(sampler)) {
         EBM__TRY(start_buffer(sampler, episode, caller));
@@ -70,6 +76,7 @@ static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const
     ebm__tempering_forget(sampler, 0, sampler->n_chains);
     sampler->started = true;
     sampler->has_momenta = false;
+    forget_energies(sampler);
     return EBM_OK;
 }
 
@@ -209,8 +216,7 @@ ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const f
     sampler->episode++;
     sampler->started = true;
     sampler->has_momenta = sampler->has_momenta && all_go_on(sampler);
-    sampler->knows_energies = false; /* the parameters have changed */
-    sampler->knows_chains = false;
+    forget_energies(sampler); /* the parameters have changed */
     return EBM_OK;
 }
 
@@ -227,6 +233,7 @@ void ebm__sampler_finish_negatives(ebm_sampler *sampler) {
 void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
     size_t bytes = (size_t)(sampler->n_rows * sampler->dim) * sizeof(float);
     memcpy(sampler->x, sampler->saved_x, bytes);
+    forget_energies(sampler);
     sampler->has_momenta = sampler->saved_has_momenta;
     if (sampler->has_momenta) {
         memcpy(sampler->momenta, sampler->saved_momenta, bytes);
@@ -275,6 +282,7 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
     ebm__tempering_spread(sampler, n);
     sampler->has_momenta = false;
+    forget_energies(sampler);
     return EBM_OK;
 }
 
