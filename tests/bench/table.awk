@@ -40,7 +40,7 @@ function print_kernels(    r, titled) {
         if (!has("own")) { continue }
         if (!titled++) {
             print ""
-            print "| own work outside the callback | unit | a coordinate | noise pass | x | one chain, 10-D, a step |"
+            print "| | unit | own work, a coordinate | noise pass | x | one chain, 10-D, a step |"
             print "|---|---|---|---|---|---|"
         }
         printf "| %s | ns | %s | %s | %s | %s |\n", row, number(of("own")), number(of("noise-pass")),
