@@ -240,7 +240,7 @@ ebm_status ebm_model_bind_params(ebm_model *model, int64_t n, float *theta) {
 
 ebm_status ebm__model_share_params(ebm_model *model, ebm_model *owner) {
     if (owner->n_tensors > 0) {
-        EBM__TRY(ebm__alloc(model->handle.context, owner->n_tensors, sizeof *model->tensors, "tensors of a shared model",
+        EBM__TRY(ebm__alloc(model->handle.context, owner->n_tensors, sizeof *model->tensors, "shared parameters",
                             &model->tensors));
         memcpy(model->tensors, owner->tensors, (size_t)owner->n_tensors * sizeof *model->tensors);
     }

@@ -195,7 +195,8 @@ static void missing_jacobian_is_caught(void **state) {
     targets[0].moment[4].expected = 5;
     targets[3].family = (family){false, {1.8, 2, 3.2}, {0}};
     const double s = 7;
-    const double moments[] = {1.8 / s, 1.8 * 2.8 / (s * 8), 2 / s, 6 / (s * 8), 3.2 * 4.2 / (s * 8), 1.8 * 3.2 / (s * 8)};
+    const double moments[] = {1.8 / s,       1.8 * 2.8 / (s * 8), 2 / s,
+                              6 / (s * 8), 3.2 * 4.2 / (s * 8), 1.8 * 3.2 / (s * 8)};
     for (int m = 0; m < 6; m++) {
         targets[3].moment[m].expected = moments[m];
     }

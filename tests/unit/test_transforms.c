@@ -64,7 +64,9 @@ static double differenced_jacobian(const ebm_model *model, int n_y, int n_x, con
         for (int i = 0; i < n_y; i++) {
             int c = column[i];
             assert_true(c < n_x);
-            a[i][j] = (8 * ((double)x[2][c] - (double)x[1][c]) - ((double)x[3][c] - (double)x[0][c])) / (12 * (double)h);
+            double near_by = (double)x[2][c] - (double)x[1][c];
+            double far_off = (double)x[3][c] - (double)x[0][c];
+            a[i][j] = (8 * near_by - far_off) / (12 * (double)h);
         }
     }
     return log_determinant(n_y, a);
