@@ -179,7 +179,7 @@ static void bananas(void **state) {
             s.leapfrog_steps = s.kernel == EBM_KERNEL_HMC ? 6 : 1;
             STAT_OK(ebm_model_create(NULL, 2, banana_energy, NULL, NULL, &model));
             ebm_sampler *sampler = stat_sampler_of(&s, model, 1024, 300 + (uint64_t)(5 * metric + k));
-            assert_moments(sampler, s.name, metric, 1, 600, 50, 8, STAT_ROWS(moments), moments);
+            assert_moments(sampler, s.name, metric, 1, 400, 40, 5, STAT_ROWS(moments), moments);
         }
     }
 }
