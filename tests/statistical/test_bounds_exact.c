@@ -118,8 +118,8 @@ static double cost_of_bounds(const stat_setting *kernel, double lo, double hi, d
 /*
  * Elsewhere the mirrored energy has a kink at the bound. A step across it is wrong in energy by no more than eta w
  * |dE/dx|, and the chance of that is in proportion to eta: acceptance suffers by the square of the step of time, and at
- * steps that fit the room between the bounds it is that of the inside, where no bound is near. A random walk, which does
- * not follow the energy, accepts less or more in bounds, as the energy's differences there have it.
+ * steps that fit the room between the bounds it is that of the inside, where no bound is near. (A random walk does not
+ * follow the energy: it accepts less or more in bounds, as differences of energy there have it.)
  */
 static void acceptance_is_that_of_the_inside(void **state) {
     (void)state;
