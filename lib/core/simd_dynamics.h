@@ -230,29 +230,27 @@ EBM__INLINE int baoab_run(bool plain, const ebm__dynamics *d, const ebm__damping
         float z[EBM__GROUP];
         normal_group(&g, (first + done) / EBM__GROUP, z);
         const float *s = scaled ? d->scale.of + at : NULL;
-        if (n == EBM__GROUP) {
-            baoab_group(plain, d, damping, half, z, s, grad + done, x + done, w + done, x_next + done, w_next + done,
-                        &not_finite);
-            add_group_squares(grad + done, squares);
-            at = scaled ? next_at(&d->scale, at) : 0;
-            continue;
+        const float *from_x = x + done;
+        const float *from_w = w + done;
+        const float *from_grad = grad + done;
+        float *to_x = x_next + done;
+        float *to_w = w_next + done;
+        float part[4][EBM__GROUP];
+        if (n < EBM__GROUP) {
+            from_x = widen(from_x, skip, n, part[0]);
+            from_w = widen(from_w, skip, n, part[1]);
+            from_grad = widen(from_grad, skip, n, part[2]);
+            s = scaled ? widen(s, skip, n, part[3]) : NULL;
+            to_x = part[0];
+            to_w = part[1];
         }
-        float part_x[EBM__GROUP];
-        float part_w[EBM__GROUP];
-        float part_grad[EBM__GROUP];
-        float part_scale[EBM__GROUP];
-        widen(x + done, skip, n, part_x);
-        widen(w + done, skip, n, part_w);
-        widen(grad + done, skip, n, part_grad);
-        if (scaled) {
-            widen(s, skip, n, part_scale);
-            at = (first + done + n) % d->scale.period;
+        baoab_group(plain, d, damping, half, z, s, from_grad, from_x, from_w, to_x, to_w, &not_finite);
+        add_group_squares(from_grad, squares);
+        if (n < EBM__GROUP) {
+            memcpy(x_next + done, to_x + skip, (size_t)n * sizeof *x_next);
+            memcpy(w_next + done, to_w + skip, (size_t)n * sizeof *w_next);
         }
-        add_group_squares(part_grad, squares);
-        baoab_group(plain, d, damping, half, z, scaled ? part_scale : NULL, part_grad, part_x, part_w, part_x, part_w,
-                    &not_finite);
-        memcpy(x_next + done, part_x + skip, (size_t)n * sizeof *x_next);
-        memcpy(w_next + done, part_w + skip, (size_t)n * sizeof *w_next);
+        at = !scaled ? 0 : n < EBM__GROUP ? (first + done + n) % d->scale.period : next_at(&d->scale, at);
     }
     *grad_square += sum_of_lanes(squares);
     return all_zero(not_finite) ? 0 : 1;

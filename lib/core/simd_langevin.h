@@ -72,9 +72,10 @@ EBM__INLINE void move_group(int kind, const moves *m, const float *z, const floa
 }
 
 /* A part of a group, n elements from `skip` on, as a whole group with zeros for the rest. */
-EBM__INLINE void widen(const float *from, int64_t skip, int64_t n, float group[EBM__GROUP]) {
+static const float *widen(const float *from, int64_t skip, int64_t n, float group[EBM__GROUP]) {
     memset(group, 0, EBM__GROUP * sizeof *group);
     memcpy(group + skip, from, (size_t)n * sizeof *from);
+    return group;
 }
 
 /* Where in the scale, which repeats, the group after one at `at` begins. */
@@ -98,38 +99,36 @@ EBM__INLINE int move(int kind, bool scaled, const moves *m, const ebm__sequence 
             normal_group(&g, (first + done) / EBM__GROUP, z);
         }
         const float *s = scaled ? scale->of + at : NULL;
-        if (n == EBM__GROUP) {
-            move_group(kind, m, z, x + done, grad == NULL ? NULL : grad + done, s, x_next + done, &not_finite);
-            if (grad != NULL) {
-                add_group_squares(grad + done, squares);
-            }
-            at = scaled ? next_at(scale, at) : 0;
-            continue;
+        const float *from_z = z;
+        const float *from_x = x + done;
+        const float *from_grad = grad == NULL ? NULL : grad + done;
+        float *to = x_next + done;
+        float part[4][EBM__GROUP];
+        if (n < EBM__GROUP) {
+            from_z = widen(z + skip, skip, n, part[0]);
+            from_x = widen(from_x, skip, n, part[1]);
+            from_grad = grad == NULL ? NULL : widen(from_grad, skip, n, part[2]);
+            s = scaled ? widen(s, skip, n, part[3]) : NULL;
+            to = part[1];
         }
-        float part_z[EBM__GROUP];
-        float part_x[EBM__GROUP];
-        float part_grad[EBM__GROUP] = {0};
-        float part_scale[EBM__GROUP];
-        widen(z + skip, skip, n, part_z);
-        widen(x + done, skip, n, part_x);
+        move_group(kind, m, from_z, from_x, from_grad, s, to, &not_finite);
         if (grad != NULL) {
-            widen(grad + done, skip, n, part_grad);
-            add_group_squares(part_grad, squares);
+            add_group_squares(from_grad, squares);
         }
-        if (scaled) {
-            widen(s, skip, n, part_scale);
-            at = (first + done + n) % scale->period;
+        if (n < EBM__GROUP) {
+            memcpy(x_next + done, to + skip, (size_t)n * sizeof *x_next);
         }
-        move_group(kind, m, part_z, part_x, part_grad, scaled ? part_scale : NULL, part_x, &not_finite);
-        memcpy(x_next + done, part_x + skip, (size_t)n * sizeof *x_next);
+        at = !scaled ? 0 : n < EBM__GROUP ? (first + done + n) % scale->period : next_at(scale, at);
     }
     *grad_square += sum_of_lanes(squares);
     return all_zero(not_finite) ? 0 : 1;
 }
 
-EBM__INLINE int move_anyhow(bool scaled, const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first,
-                            int64_t count, const float *x, const float *grad, float *x_next, double *grad_square) {
+/* Clips and bounds cost more than the look whether there is a scale: a loop without that look is not worth its size. */
+static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
+                    const float *x, const float *grad, float *x_next, double *grad_square) {
     moves m = prepare(pass);
+    bool scaled = pass->scale.of != NULL;
     bool bounded = pass->lo > -INFINITY || pass->hi < INFINITY;
     if (bounded && pass->reflect) {
         return move(MIRRORED, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
@@ -137,13 +136,8 @@ EBM__INLINE int move_anyhow(bool scaled, const ebm__langevin *pass, const ebm__s
     if (bounded || pass->clip < INFINITY) {
         return move(CUT, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
     }
-    return move(FREE, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
-}
-
-static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
-                    const float *x, const float *grad, float *x_next, double *grad_square) {
-    if (pass->scale.of != NULL) {
-        return move_anyhow(true, pass, sequence, first, count, x, grad, x_next, grad_square);
+    if (scaled) {
+        return move(FREE, true, &m, sequence, first, count, x, grad, x_next, grad_square);
     }
-    return move_anyhow(false, pass, sequence, first, count, x, grad, x_next, grad_square);
+    return move(FREE, false, &m, sequence, first, count, x, grad, x_next, grad_square);
 }

@@ -114,7 +114,8 @@ EBM__INLINE void on_circle(v_float r, v_uint w, v_float *r_cos, v_float *r_sin) 
     *r_sin = r * (v_float)((v_uint)v_select_negative(odd, c, s) ^ sin_sign);
 }
 
-EBM__INLINE void normal_group(const generator *g, int64_t group, float *out) {
+/* A function of its own: many passes call it, and 64 numbers take ten times as long as the call. */
+__attribute__((noinline)) static void normal_group(const generator *g, int64_t group, float *out) {
     for (uint32_t lane = 0; lane < 16; lane += EBM__LANES) {
         v_uint w[4];
         words(g, group, lane, w);
