@@ -147,7 +147,7 @@ static int put_wrong(text *t, const findings *f, int column, double limit, bool 
 static int put_trouble_of_trajectories(text *t, const findings *f) {
     int troubles = 0;
     if (f->divergent > 0) {
-        put(t, "! %" PRId64 " divergent trajector%s: adapt to a higher acceptance, or write the energy in other terms\n",
+        put(t, "! %" PRId64 " divergent trajector%s: a higher target, or the energy in other terms\n",
             f->divergent, f->divergent == 1 ? "y" : "ies");
         troubles++;
     }

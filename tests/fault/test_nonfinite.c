@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Values that are not finite, and outputs that are not written: kernels x {NaN, +infinity, -infinity} x {energy,
- * grad_x, grad_theta} x {model calls, sampler, trainer}. Exact kernels reject +infinity and count it (see test_impossible.c);
- * nothing is mended in silence.
+ * grad_x, grad_theta} x {model calls, sampler, trainer}. Exact kernels reject +infinity and count it (see
+ * test_impossible.c); nothing is mended in silence.
  */
 #include <stdarg.h>
 #include <stdbool.h>

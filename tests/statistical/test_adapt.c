@@ -86,7 +86,9 @@ static void the_metric_is_the_covariance(void **state) {
         STAT_OK(ebm_sampler_get_metric(sampler, NULL, n, w));
         for (int i = 0; i < 4; i++) {
             for (int j = 0; j < 4; j++) {
-                double found = kind == EBM_METRIC_DENSE ? (double)w[i * 4 + j] : i == j ? (double)w[i] : covariance[i][j];
+                double found = kind == EBM_METRIC_DENSE ? (double)w[i * 4 + j]
+                               : i == j                 ? (double)w[i]
+                                                        : covariance[i][j];
                 assert_true(fabs(found - covariance[i][j]) < 0.35 * sqrt(covariance[i][i] * covariance[j][j]));
             }
         }

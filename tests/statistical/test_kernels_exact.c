@@ -83,7 +83,7 @@ static void truncated_normal_stays(void **state) {
         {"HMC, in a box, small steps", HMC, 0.3, 1, INFINITY, 0.25, 0.9, MIRROR, 2, 0, 0, 0},
         {"HMC, in a box", HMC, 0.4, 1, INFINITY, -0.2, 0.7, MIRROR, 5, 0, 0, 0},
         {"HMC, refused outside a box", HMC, 0.3, 1, INFINITY, -0.2, 0.7, REFUSE, 3, 0, 0, 0},
-        {"HMC, in a narrow box", HMC, 0.9, 1, INFINITY, 0.5, 0.9, MIRROR, 3, 0, 0, 0}, /* crosses both ends, often twice */
+        {"HMC, in a narrow box", HMC, 0.9, 1, INFINITY, 0.5, 0.9, MIRROR, 3, 0, 0, 0}, /* crosses both ends */
         {"HMC, in a box, hot, cut", HMC, 0.8, 3, 1, -0.5, 1, MIRROR, 3, 0, 0, 0},
         {"adjusted underdamped, in a box", ADJUSTED, 0.3, 1, INFINITY, 0.25, 0.9, MIRROR, 1, 0, 0.5, 0},
         {"adjusted underdamped, refused below", ADJUSTED, 0.3, 1, INFINITY, 0.25, INFINITY, REFUSE, 1, 0, 0.5, 0},

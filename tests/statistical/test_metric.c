@@ -153,7 +153,8 @@ static void held_coordinates_have_no_part(void **state) {
     for (int i = 0; i < 6; i++) {
         float x[N * 3];
         ebm_sampler *sampler =
-            stat_sampler(stat_gaussian(3, MEAN, PRECISION), N, 30 + (uint64_t)i, kernels[i / 2], i / 2 == 0 ? 0.2 : 0.4);
+            stat_sampler(stat_gaussian(3, MEAN, PRECISION), N, 30 + (uint64_t)i, kernels[i / 2],
+                         i / 2 == 0 ? 0.2 : 0.4);
         STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 4));
         STAT_OK(ebm_sampler_set_mask(sampler, mask));
         stat_set_metric(sampler, 1 + i % 2, 3);

@@ -88,7 +88,7 @@ static void every_fault_has_a_verdict(void **state) {
     ebm_sampler_destroy(biased);
 }
 
-/* Many dimensions, tiny mass of a trajectory: the energy moves by a small part of its spread with each fresh momentum. */
+/* Many dimensions: each fresh momentum moves the energy by a small part of its spread. */
 static void a_slow_energy_is_seen(void **state) {
     enum { WIDE = 400, WIDE_SIZE = 128 * (WIDE + 16) };
     char *table = stat_alloc(WIDE_SIZE, 1);
