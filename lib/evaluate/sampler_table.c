@@ -39,6 +39,8 @@ enum { MEAN, MCSE, SD, Q5, Q50, Q95, ESS_BULK, ESS_TAIL, RHAT, N_COLUMNS };
 typedef struct findings {
     int64_t dim, n_draws, n_chains, thin;
     const char *const *names;
+    const uint8_t *free;       /* as the sampler's mask: what is held is not judged */
+    int64_t stuck;             /* chains whose draws are all the same */
     double *column[N_COLUMNS]; /* dim numbers each */
     double *energy;            /* n_draws x n_chains; NULL without trajectories */
     double *ebfmi;             /* n_chains */
@@ -71,9 +73,12 @@ static void put_rows(text *t, const findings *f) {
         "ess_bulk", "ess_tail", "rhat");
     for (int64_t i = 0; i < f->dim; i++) {
         name_of(f, i, name);
-        put(t, "%-*s %10.4g %9.2g %9.3g %10.4g %10.4g %10.4g %8.0f %8.0f %6.3f\n", width, name, f->column[MEAN][i],
-            f->column[MCSE][i], f->column[SD][i], f->column[Q5][i], f->column[Q50][i], f->column[Q95][i],
-            f->column[ESS_BULK][i], f->column[ESS_TAIL][i], f->column[RHAT][i]);
+        double x[N_COLUMNS];
+        for (int column = 0; column < N_COLUMNS; column++) {
+            x[column] = isnan(f->column[column][i]) ? (double)NAN : f->column[column][i]; /* of either sign */
+        }
+        put(t, "%-*s %10.4g %9.2g %9.3g %10.4g %10.4g %10.4g %8.0f %8.0f %6.3f\n", width, name, x[MEAN], x[MCSE], x[SD],
+            x[Q5], x[Q50], x[Q95], x[ESS_BULK], x[ESS_TAIL], x[RHAT]);
     }
 }
 
@@ -122,6 +127,9 @@ static int64_t count_wrong(const findings *f, int column, double limit, bool abo
     int64_t count = 0;
     const double *x = f->column[column];
     for (int64_t i = 0; i < f->dim; i++) {
+        if (f->free != NULL && f->free[i] == 0) {
+            continue;
+        }
         if (above ? x[i] > limit : x[i] < limit) {
             *worst = count == 0 || (above ? x[i] > x[*worst] : x[i] < x[*worst]) ? i : *worst;
             count++;
@@ -144,6 +152,29 @@ static int put_wrong(text *t, const findings *f, int column, double limit, bool 
     return 1;
 }
 
+/* A coordinate that all draws agree in has no R-hat and no ESS. */
+static int put_still(text *t, const findings *f) {
+    char name[NAME + 1];
+    int64_t count = 0;
+    int64_t first = 0;
+    for (int64_t i = f->dim - 1; i >= 0 && f->n_draws >= 12; i--) {
+        if ((f->free == NULL || f->free[i] != 0) && isnan(f->column[ESS_BULK][i])) {
+            first = i;
+            count++;
+        }
+    }
+    if (count > 0) {
+        name_of(f, first, name);
+        put(t, "! %" PRId64 " of %" PRId64 " coordinates never moved, first %s: nothing is known of them\n", count, f->dim,
+            name);
+    }
+    if (f->stuck > 0) {
+        put(t, "! %" PRId64 " of %" PRId64 " chains never moved: a smaller step size, or starts nearer to the modes\n",
+            f->stuck, f->n_chains);
+    }
+    return (count > 0) + (f->stuck > 0);
+}
+
 static int put_trouble_of_trajectories(text *t, const findings *f) {
     int troubles = 0;
     if (f->divergent > 0) {
@@ -163,6 +194,7 @@ static void put_verdict(text *t, const ebm_sampler *sampler, const findings *f) 
     int troubles = put_wrong(t, f, RHAT, GOOD_RHAT, true, "R-hat above", "chains disagree, run longer");
     troubles += put_wrong(t, f, ESS_BULK, GOOD_ESS, false, "bulk ESS below", "means are known badly");
     troubles += put_wrong(t, f, ESS_TAIL, GOOD_ESS, false, "tail ESS below", "quantiles are known badly");
+    troubles += put_still(t, f);
     troubles += put_trouble_of_trajectories(t, f);
     if (kernel->rejects && sampler->report.acceptance < GOOD_ACCEPTANCE) {
         put(t, "! hardly a proposal is accepted: the step size is too large\n");
@@ -197,11 +229,26 @@ static int32_t keep(int64_t draw, int64_t n_chains, int64_t dim, const float *x,
     return EBM_CB_OK;
 }
 
+static int64_t count_stuck(const findings *f, const float *draws) {
+    int64_t count = 0;
+    int64_t width = f->n_chains * f->dim;
+    for (int64_t c = 0; c < f->n_chains && f->n_draws >= 12; c++) {
+        const float *first = draws + c * f->dim;
+        int64_t t = 1;
+        while (t < f->n_draws && memcmp(first, first + t * width, (size_t)f->dim * sizeof *first) == 0) {
+            t++;
+        }
+        count += t == f->n_draws;
+    }
+    return count;
+}
+
 static ebm_status find(ebm_sampler *sampler, findings *f, float *draws) {
     watch w = {sampler, f, draws};
     int64_t divergent = sampler->report.divergent;
     EBM__TRY(ebm_sampler_draw_each(sampler, f->n_draws, f->thin, keep, &w));
     f->divergent = sampler->report.divergent - divergent;
+    f->stuck = count_stuck(f, draws);
     if (f->energy != NULL) {
         EBM__TRY(ebm_ebfmi(f->n_draws, f->n_chains, f->energy, f->ebfmi));
     }
@@ -231,7 +278,8 @@ ebm_status ebm_sampler_summarize(ebm_sampler *sampler, int64_t n_draws, int64_t 
     EBM__REQUIRE(table);
     EBM__TRY(ebm__readable(&sampler->handle, __func__));
     EBM__TRY(check(sampler, n_draws, size, __func__));
-    findings f = {.dim = sampler->dim, .n_draws = n_draws, .n_chains = sampler->n_chains, .thin = thin, .names = names};
+    findings f = {.dim = sampler->dim, .n_draws = n_draws, .n_chains = sampler->n_chains, .thin = thin, .names = names,
+                  .free = sampler->mask};
     EBM__TEMPORARY(numbers, sampler->handle.context);
     EBM__TEMPORARY(own_draws, sampler->handle.context);
     bool has_energies = thin == 1 && ebm__kernel_of(sampler)->draws_momenta;

@@ -90,14 +90,34 @@ static void estimate(const ebm_sampler *sampler, ebm__moments *moments, double k
     }
 }
 
+/* Held coordinates say nothing of their spread: among themselves they keep what W has for them, with others nothing. */
+static void keep_held(const ebm_sampler *sampler, ebm__moments *moments) {
+    int64_t dim = sampler->dim;
+    bool dense = sampler->settings.metric == EBM_METRIC_DENSE;
+    const uint8_t *free = sampler->mask;
+    for (int64_t i = 0; free != NULL && i < dim; i++) {
+        if (!dense) {
+            moments->estimate[i] = free[i] != 0 ? moments->estimate[i] : sampler->inverse_mass[i];
+        }
+        for (int64_t j = 0; dense && j < dim; j++) {
+            int64_t e = i * dim + j;
+            bool both_free = free[i] != 0 && free[j] != 0;
+            bool both_held = free[i] == 0 && free[j] == 0;
+            moments->estimate[e] = both_free ? moments->estimate[e] : both_held ? sampler->inverse_mass[e] : 0;
+        }
+    }
+}
+
 ebm_status ebm__moments_use(ebm_sampler *sampler, ebm__moments *moments) {
     if (moments->n < 2) {
         return EBM_OK;
     }
     estimate(sampler, moments, 1);
+    keep_held(sampler, moments);
     if (ebm__metric_assign(sampler, moments->estimate, "the metric's estimate") == EBM_OK) {
         return EBM_OK;
     }
     estimate(sampler, moments, 0.999); /* correlations so near 1 that, as floats, they were too large */
+    keep_held(sampler, moments);
     return ebm__metric_assign(sampler, moments->estimate, "the metric's estimate");
 }

@@ -175,8 +175,30 @@ static void what_cannot_be_adapted_is_refused(void **state) {
     ebm_sampler_destroy(sampler);
 }
 
+/* What a warm-up under a mask cannot have seen of the held coordinate it leaves as it was. */
+static void held_coordinates_keep_their_metric(void **state) {
+    (void)state;
+    for (int32_t kind = EBM_METRIC_DIAGONAL; kind <= EBM_METRIC_DENSE; kind++) {
+        static const uint8_t free[2] = {1, 0};
+        static const float before[4] = {2, 0.5F, 0.5F, 3};
+        static const float diagonal[2] = {2, 3};
+        int64_t n = kind == EBM_METRIC_DENSE ? 4 : 2;
+        float after[4];
+        ebm_sampler *sampler = stat_sampler(stat_quadratic(NULL, 2, 1), 50, 8, EBM_KERNEL_HMC, 0.3);
+        STAT_OK(ebm_sampler_set_metric(sampler, kind, n, kind == EBM_METRIC_DENSE ? before : diagonal));
+        STAT_OK(ebm_sampler_set_mask(sampler, free));
+        STAT_OK(ebm_sampler_adapt(sampler, 200, 0.8));
+        STAT_OK(ebm_sampler_get_metric(sampler, NULL, n, after));
+        assert_true(after[n - 1] == 3.0F);
+        assert_true(after[0] > 0.7F && after[0] < 1.4F);
+        assert_true(kind == EBM_METRIC_DIAGONAL || (after[1] == 0 && after[2] == 0));
+        ebm_sampler_destroy(sampler);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(held_coordinates_keep_their_metric),
         cmocka_unit_test(the_acceptance_is_what_was_asked_for),
         cmocka_unit_test(the_metric_is_the_covariance),
         cmocka_unit_test(any_number_of_steps_works),

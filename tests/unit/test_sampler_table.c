@@ -107,6 +107,32 @@ static void a_slow_energy_is_seen(void **state) {
     free(table);
 }
 
+static void what_stands_still_is_seen(void **state) {
+    static const float far[CHAINS * DIM] = {0, 0, 0, 0, 0, 0, 1e6F, 1e6F};
+    static const uint8_t held[DIM] = {1, 0};
+    char table[SIZE];
+    (void)state;
+    ebm_sampler *sampler = new_sampler(EBM_KERNEL_HMC, 3); /* unstable: nothing is ever accepted */
+    STAT_OK(ebm_sampler_set_leapfrog_steps(sampler, 100));
+    STAT_OK(ebm_sampler_set_states(sampler, CHAINS, (const float[CHAINS * DIM]){0}));
+    summarize(sampler, 100, table);
+    assert_says(table, "! 2 of 2 coordinates never moved, first x[0]");
+    assert_says(table, "! 4 of 4 chains never moved");
+    assert_null(strstr(table, "-nan"));
+    ebm_sampler_destroy(sampler);
+    sampler = new_sampler(EBM_KERNEL_MALA, 2.1); /* refused for ever by the chain that is far out */
+    STAT_OK(ebm_sampler_set_states(sampler, CHAINS, far));
+    summarize(sampler, 100, table);
+    assert_says(table, "! 1 of 4 chains never moved");
+    ebm_sampler_destroy(sampler);
+    sampler = new_sampler(EBM_KERNEL_NUTS, 0.8);
+    STAT_OK(ebm_sampler_run(sampler, 20));
+    STAT_OK(ebm_sampler_set_mask(sampler, held)); /* x[1] differs between chains, and stays */
+    summarize(sampler, 1000, table);
+    assert_says(table, "Nothing looks wrong.");
+    ebm_sampler_destroy(sampler);
+}
+
 static void refuses(void **state) {
     char table[SIZE] = "as it was";
     (void)state;
@@ -130,6 +156,7 @@ int main(void) {
         cmocka_unit_test(numbers_are_those_of_the_draws),
         cmocka_unit_test(every_fault_has_a_verdict),
         cmocka_unit_test(a_slow_energy_is_seen),
+        cmocka_unit_test(what_stands_still_is_seen),
         cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
