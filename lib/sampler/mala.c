@@ -15,20 +15,17 @@
 #include "sampler/dynamics.h"
 #include "sampler/kernel.h"
 #include "sampler/metric.h"
+#include "sampler/proposal.h"
 
 /* One piece's working memory. */
 typedef struct proposal {
-    float *y;          /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
+    ebm__proposal way;
     double *energy;    /* n, at x_next */
     float *grad;       /* n x dim, at x_next */
     double *ratio;     /* n: 2 sigma^2 (log q(x | y) - log q(y | x)); then the probability of acceptance */
     float *uniform;    /* n */
     uint8_t *rejected; /* n: nothing can be accepted here */
-    /* With a dense metric, n x dim, whitened: the move, and L^T g at both ends; and working memory. */
-    float *move;
-    float *force;
-    float *force_next;
-    float *work;
+    float *force_next; /* n x dim, with a dense metric: L^T g at x_next */
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
@@ -36,30 +33,6 @@ static ebm_status begin(ebm_sampler *sampler) {
         return ebm__fail(EBM_ERR_STATE, "MALA needs the noise order EBM_NOISE_WITH_GRADIENT");
     }
     return ebm__kernel_begin(sampler, "MALA", EBM__ACCEPTS | EBM__GRADIENT);
-}
-
-/* True when all proposals are finite. */
-static bool propose(const ebm_sampler *sampler, double *grad_square, int64_t first, int64_t n, const proposal *p) {
-    ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__langevin pass = ebm__sampler_pass(sampler, first);
-    pass.lo = -INFINITY;
-    pass.hi = INFINITY;
-    pass.scale = ebm__metric_scale(sampler);
-    int64_t offset = first * sampler->dim;
-    int64_t floats = n * sampler->dim;
-    const float *x = sampler->x + offset;
-    const float *grad = sampler->grad + offset;
-    bool finite;
-    if (ebm__is_dense(sampler)) {
-        *grad_square += ebm__sum_of_squares(floats, grad);
-        ebm__metric_pull(sampler, n, grad, p->force, p->work);
-        ebm__metric_propose(sampler, &pass, first, n, x, p->force, p->move, p->y);
-        finite = ebm__simd_used()->finite(floats, p->y) != 0;
-    } else {
-        finite = ebm__simd_used()->langevin(&pass, &noise, offset, floats, x, grad, p->y, grad_square) == 0;
-    }
-    ebm__hold_masked(sampler, n, x, p->y);
-    return finite;
 }
 
 static double clipped(float force, double limit) {
@@ -79,8 +52,8 @@ static void mirrored_ratios(const ebm_sampler *sampler, const ebm__dynamics *dyn
             int64_t e = (first + r) * dim + i;
             double scale = dynamics->scale.of != NULL ? (double)dynamics->scale.of[i] : 1;
             double direction;
-            ebm__fold(p->y[r * dim + i], sampler->settings.lo, sampler->settings.hi, &direction);
-            double move = (double)p->y[r * dim + i] - (double)sampler->x[e];
+            ebm__fold(p->way.y[r * dim + i], sampler->settings.lo, sampler->settings.hi, &direction);
+            double move = (double)p->way.y[r * dim + i] - (double)sampler->x[e];
             double g = clipped(sampler->grad[e], limit);
             double g_next = direction * clipped(p->grad[r * dim + i], limit);
             sum += (2 * move + eta * scale * scale * (g - g_next)) * (eta * (g + g_next));
@@ -98,8 +71,8 @@ static void compare_densities(const ebm_sampler *sampler, int64_t first, int64_t
     int64_t offset = first * sampler->dim;
     if (ebm__is_dense(sampler)) { /* in the coordinates that are whitened, where W is the identity */
         const ebm__dynamics whitened = {.dim = sampler->dim, .clip = INFINITY};
-        ebm__metric_pull(sampler, n, p->grad, p->force_next, p->work);
-        ebm__simd_used()->ratios(&whitened, eta, n, NULL, p->move, p->force, p->force_next, p->ratio);
+        ebm__metric_pull(sampler, n, p->grad, p->force_next, p->way.work);
+        ebm__simd_used()->ratios(&whitened, eta, n, NULL, p->way.move, p->way.force, p->force_next, p->ratio);
         return;
     }
     const ebm__dynamics dynamics = ebm__metric_dynamics(sampler);
@@ -107,7 +80,7 @@ static void compare_densities(const ebm_sampler *sampler, int64_t first, int64_t
         mirrored_ratios(sampler, &dynamics, eta, first, n, p);
         return;
     }
-    ebm__simd_used()->ratios(&dynamics, eta, n, sampler->x + offset, p->y, sampler->grad + offset, p->grad, p->ratio);
+    ebm__simd_used()->ratios(&dynamics, eta, n, sampler->x + offset, p->way.y, sampler->grad + offset, p->grad, p->ratio);
 }
 
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
@@ -143,8 +116,8 @@ static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_
     ebm__chunk_report *report = &sampler->reports[chunk];
     const float *x = sampler->x + first * sampler->dim;
     float *x_next = sampler->x_next + first * sampler->dim;
-    bool finite = propose(sampler, &report->grad_square, first, n, p);
-    ebm__bring_inside(sampler, n, finite, x, p->y, x_next, p->rejected);
+    bool finite = ebm__propose(sampler, first, n, &p->way, &report->grad_square);
+    ebm__bring_inside(sampler, n, finite, x, p->way.y, x_next, p->rejected);
     for (int64_t r = 0; r < n; r++) {
         p->ratio[r] = sampler->energy[first + r] + EBM__DIVERGENT * ebm__sampler_temperature(sampler, first);
     }
@@ -170,11 +143,11 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     char *next = memory;
     proposal p = {.grad = ebm__cut(&next, rows)};
     float *y = ebm__cut(&next, mirrored);
-    p.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim;
-    p.move = ebm__cut(&next, whitened);
-    p.force = ebm__cut(&next, whitened);
+    p.way.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim;
+    p.way.move = ebm__cut(&next, whitened);
+    p.way.force = ebm__cut(&next, whitened);
     p.force_next = ebm__cut(&next, whitened);
-    p.work = ebm__cut(&next, whitened);
+    p.way.work = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
     p.ratio = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);

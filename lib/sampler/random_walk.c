@@ -11,13 +11,13 @@
 #include "sampler/bounds.h"
 #include "sampler/kernel.h"
 #include "sampler/metric.h"
+#include "sampler/proposal.h"
 
 static const char NAME[] = "random-walk Metropolis";
 
 /* One piece's working memory. */
 typedef struct proposal {
-    float *y;           /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
-    float *move;        /* n x dim: whitened, with a dense metric */
+    ebm__proposal way;
     double *energy;     /* n, at x_next */
     double *acceptance; /* n */
     float *uniform;     /* n */
@@ -50,34 +50,12 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     }
 }
 
-/* True when all proposals are finite. */
-static bool propose(const ebm_sampler *sampler, int64_t first, int64_t n, const proposal *p) {
-    ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__langevin pass = ebm__sampler_pass(sampler, first);
-    pass.lo = -INFINITY;
-    pass.hi = INFINITY;
-    pass.scale = ebm__metric_scale(sampler);
-    int64_t offset = first * sampler->dim;
-    int64_t floats = n * sampler->dim;
-    const float *x = sampler->x + offset;
-    double unused = 0;
-    bool finite;
-    if (ebm__is_dense(sampler)) {
-        ebm__metric_propose(sampler, &pass, first, n, x, NULL, p->move, p->y);
-        finite = ebm__simd_used()->finite(floats, p->y) != 0;
-    } else {
-        finite = ebm__simd_used()->langevin(&pass, &noise, offset, floats, x, NULL, p->y, &unused) == 0;
-    }
-    ebm__hold_masked(sampler, n, x, p->y);
-    return finite;
-}
-
 static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
     ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
     const float *x = sampler->x + first * sampler->dim;
     float *x_next = sampler->x_next + first * sampler->dim;
-    bool finite = propose(sampler, first, n, p);
-    ebm__bring_inside(sampler, n, finite, x, p->y, x_next, p->rejected);
+    bool finite = ebm__propose(sampler, first, n, &p->way, NULL);
+    ebm__bring_inside(sampler, n, finite, x, p->way.y, x_next, p->rejected);
     EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, NULL, p->energy, NULL));
     ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, &sampler->reports[chunk], first, n, p);
@@ -98,8 +76,8 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     }
     char *next = memory;
     float *y = ebm__cut(&next, mirrored);
-    proposal p = {.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim};
-    p.move = ebm__cut(&next, whitened);
+    proposal p = {.way.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim};
+    p.way.move = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
     p.acceptance = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);

@@ -29,6 +29,16 @@ ebm_status ebm__sampler_set_choice(ebm_sampler *sampler, const char *caller, con
     return EBM_OK;
 }
 
+ebm_status ebm__sampler_set_count(ebm_sampler *sampler, const char *caller, const char *name, int64_t value,
+                                  int64_t *place) {
+    if (value < 1) {
+        return ebm__fail(EBM_ERR_ARG, "%s: %s is %" PRId64 ", must be at least 1", caller, name, value);
+    }
+    EBM__USE_FOR(use, sampler, caller);
+    *place = value;
+    return EBM_OK;
+}
+
 ebm_status ebm_sampler_set_kernel(ebm_sampler *sampler, int32_t kernel) {
     EBM__REQUIRE(sampler);
     return ebm__sampler_set_choice(sampler, __func__, "kernel", kernel, EBM_KERNEL_LANGEVIN, EBM_KERNEL_NUTS,

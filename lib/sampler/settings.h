@@ -16,6 +16,10 @@ ebm_status ebm__sampler_set_double(ebm_sampler *sampler, const char *caller, con
 ebm_status ebm__sampler_set_choice(ebm_sampler *sampler, const char *caller, const char *name, int32_t value,
                                    int32_t least, int32_t most, int32_t *place);
 
+/* A setter of a count, 1 or more. */
+ebm_status ebm__sampler_set_count(ebm_sampler *sampler, const char *caller, const char *name, int64_t value,
+                                  int64_t *place);
+
 /* What these three settings may be, and in words: for their setters, and for schedules of them. */
 #define EBM__STEP_SIZE_RANGE "finite and above 0"
 #define EBM__NOISE_STD_RANGE "finite, 0 or more, or EBM_NOISE_STD_AUTO (-1)"

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Setters and getters of the kernels that follow Hamiltonian dynamics. */
-#include <inttypes.h>
-
 #include "sampler/settings.h"
 
 ebm_status ebm_sampler_set_leapfrog_steps(ebm_sampler *sampler, int64_t n) {
     EBM__REQUIRE(sampler);
-    if (n < 1) {
-        return ebm__fail(EBM_ERR_ARG, "%s: n is %" PRId64 ", must be at least 1", __func__, n);
-    }
-    EBM__USE(use, sampler);
-    sampler->settings.leapfrog_steps = n;
-    return EBM_OK;
+    return ebm__sampler_set_count(sampler, __func__, "n", n, &sampler->settings.leapfrog_steps);
 }
 
 ebm_status ebm_sampler_get_leapfrog_steps(const ebm_sampler *sampler, int64_t *n) {

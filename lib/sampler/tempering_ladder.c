@@ -234,12 +234,7 @@ ebm_status ebm_sampler_get_rung_step_sizes(const ebm_sampler *sampler, int32_t n
 
 ebm_status ebm_sampler_set_swap_every(ebm_sampler *sampler, int64_t n_steps) {
     EBM__REQUIRE(sampler);
-    if (n_steps < 1) {
-        return ebm__fail(EBM_ERR_ARG, "%s: n_steps is %" PRId64 ", must be at least 1", __func__, n_steps);
-    }
-    EBM__USE(use, sampler);
-    sampler->settings.swap_every = n_steps;
-    return EBM_OK;
+    return ebm__sampler_set_count(sampler, __func__, "n_steps", n_steps, &sampler->settings.swap_every);
 }
 
 ebm_status ebm_sampler_get_swap_every(const ebm_sampler *sampler, int64_t *n_steps) {

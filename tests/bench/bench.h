@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <ebm/ebm.h>
@@ -47,6 +48,28 @@ static inline float *bench_random_floats(int64_t n) {
 
 static inline void bench_keep_least(double *least, double value) {
     *least = value < *least ? value : *least;
+}
+
+/* E = |x|^2 / 2 and its gradient. In parts, so that an addition need not wait for the one before it. */
+static inline void bench_gaussian(int64_t n, int64_t dim, const float *x, double *energy, float *grad_x) {
+    enum { PARTS = 4 };
+    for (int64_t r = 0; energy != NULL && r < n; r++) {
+        const float *row = x + r * dim;
+        float sum[PARTS] = {0};
+        int64_t i = 0;
+        for (; i + PARTS <= dim; i += PARTS) {
+            for (int p = 0; p < PARTS; p++) {
+                sum[p] += row[i + p] * row[i + p];
+            }
+        }
+        for (; i < dim; i++) {
+            sum[0] += row[i] * row[i];
+        }
+        energy[r] = 0.5 * (double)((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+    if (grad_x != NULL) {
+        memcpy(grad_x, x, (size_t)(n * dim) * sizeof *x);
+    }
 }
 
 static inline void bench_print(const char *bench, const char *name, const char *who, double value, const char *unit) {

@@ -30,28 +30,12 @@ static int32_t gaussian_plane(int64_t n, int64_t dim, const float *x, const floa
     return EBM_CB_OK;
 }
 
-/* The same in any dimension. PARTS sums, so that an addition need not wait for the one before it. */
+/* The same in any dimension. */
 static int32_t gaussian(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
                         void *user_data) {
     (void)theta;
     (void)user_data;
-    for (int64_t r = 0; energy != NULL && r < n; r++) {
-        const float *row = x + r * dim;
-        float sum[PARTS] = {0};
-        int64_t i = 0;
-        for (; i + PARTS <= dim; i += PARTS) {
-            for (int p = 0; p < PARTS; p++) {
-                sum[p] += row[i + p] * row[i + p];
-            }
-        }
-        for (; i < dim; i++) {
-            sum[0] += row[i] * row[i];
-        }
-        energy[r] = 0.5 * (double)((sum[0] + sum[1]) + (sum[2] + sum[3]));
-    }
-    if (grad_x != NULL) {
-        memcpy(grad_x, x, (size_t)(n * dim) * sizeof *x);
-    }
+    bench_gaussian(n, dim, x, energy, grad_x);
     return EBM_CB_OK;
 }
 

@@ -10,32 +10,9 @@
 #include <ebm/ebm.h>
 
 #include "bench.h"
+#include "eight_schools.h"
 
-enum { CHAINS = 4, WARM_UP = 1000, DRAWS = 1000, SEEDS = 16, SCHOOLS = 8, SCHOOLS_DIM = 10, WIDE = 100 };
-
-static int64_t gradients;
-
-/* Eight schools, non-centred (Rubin 1981): mu, log tau, eta. */
-static double one_schools(const float *x, float *grad) {
-    static const double y[SCHOOLS] = {28, 8, -3, 7, -1, 1, 18, 12};
-    static const double s[SCHOOLS] = {15, 10, 16, 11, 9, 11, 10, 18};
-    double mu = (double)x[0];
-    double tau = exp((double)x[1]);
-    double energy = mu * mu / 50 + log1p(tau * tau / 25) - (double)x[1];
-    double to_mu = mu / 25;
-    double to_log_tau = 2 * tau * tau / (25 + tau * tau) - 1;
-    for (int j = 0; j < SCHOOLS; j++) {
-        double eta = (double)x[2 + j];
-        double residual = (mu + tau * eta - y[j]) / s[j];
-        energy += (eta * eta + residual * residual) / 2;
-        to_mu += residual / s[j];
-        to_log_tau += tau * eta * residual / s[j];
-        grad[2 + j] = (float)(eta + tau * residual / s[j]);
-    }
-    grad[0] = (float)to_mu;
-    grad[1] = (float)to_log_tau;
-    return energy;
-}
+enum { CHAINS = 4, WARM_UP = 1000, DRAWS = 1000, SEEDS = 16, WIDE = 100 };
 
 /* Independent, standard deviations 1 to 100. */
 static double one_wide(const float *x, float *grad) {
@@ -49,19 +26,17 @@ static double one_wide(const float *x, float *grad) {
     return energy;
 }
 
-static int32_t energy(int64_t n, int64_t dim, const float *x, const float *theta, double *e, float *grad_x,
-                      void *user_data) {
+static int32_t wide(int64_t n, int64_t dim, const float *x, const float *theta, double *e, float *grad_x,
+                    void *user_data) {
     float unused[WIDE];
-    gradients += n;
     for (int64_t i = 0; i < n; i++) {
-        float *grad = grad_x == NULL ? unused : grad_x + i * dim;
-        double value = dim == WIDE ? one_wide(x + i * dim, grad) : one_schools(x + i * dim, grad);
+        double value = one_wide(x + i * dim, grad_x == NULL ? unused : grad_x + i * dim);
         if (e != NULL) {
             e[i] = value;
         }
     }
+    *(int64_t *)user_data += n;
     (void)theta;
-    (void)user_data;
     return EBM_CB_OK;
 }
 
@@ -73,17 +48,17 @@ static double least(int64_t n, const double *x) {
     return found;
 }
 
-static void measure(const char *name, int64_t dim, uint64_t seed) {
+static void measure(const char *name, ebm_energy_fn energy, int64_t dim, uint64_t seed) {
+    int64_t gradients = 0;
     static float draws[DRAWS * CHAINS * WIDE];
     double bulk[WIDE], tail[WIDE];
     ebm_model *model;
     ebm_sampler *sampler;
-    bench_require(ebm_model_create(NULL, dim, energy, NULL, NULL, &model) == EBM_OK, "ebm_model_create");
+    bench_require(ebm_model_create(NULL, dim, energy, NULL, &gradients, &model) == EBM_OK, "ebm_model_create");
     bench_require(ebm_sampler_create(NULL, model, CHAINS, seed, &sampler) == EBM_OK, "ebm_sampler_create");
     bench_require(ebm_sampler_set_kernel(sampler, EBM_KERNEL_NUTS) == EBM_OK, "ebm_sampler_set_kernel");
     bench_require(ebm_sampler_set_metric(sampler, EBM_METRIC_DIAGONAL, 0, NULL) == EBM_OK, "ebm_sampler_set_metric");
     bench_require(ebm_sampler_set_noise_start(sampler, EBM_NOISE_UNIFORM, -2, 2) == EBM_OK, "set_noise_start");
-    gradients = 0;
     double start = bench_now();
     bench_require(ebm_sampler_adapt(sampler, WARM_UP, 0.8) == EBM_OK, ebm_last_error());
     int64_t warm_up = gradients;
@@ -101,8 +76,8 @@ static void measure(const char *name, int64_t dim, uint64_t seed) {
 int main(int argc, char **argv) {
     int seeds = argc > 1 && strcmp(argv[1], "quick") == 0 ? 1 : SEEDS;
     for (int s = 1; s <= seeds; s++) {
-        measure("eight-schools", SCHOOLS_DIM, (uint64_t)s);
-        measure("gaussian-100", WIDE, (uint64_t)s);
+        measure("eight-schools", schools_energy, SCHOOLS_DIM, (uint64_t)s);
+        measure("gaussian-100", wide, WIDE, (uint64_t)s);
     }
     return 0;
 }

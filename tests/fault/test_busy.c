@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every public function called from inside each callback. A handle at work answers EBM_ERR_BUSY, what only reads a
- * constant works, nothing crashes or hangs, and the result is that of an undisturbed run. Destroying handles inside a
- * callback is safe.
+ * constant works, nothing crashes or hangs, and the result is that of an undisturbed run.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -409,105 +408,10 @@ static void test_in_parallel_for(void **state) {
     teardown(&f);
 }
 
-/* --- destroying handles inside a callback
- * ----------------------------------------------------------------------------- */
-
-static void destroy_all(void *data) {
-    fixture *f = data;
-    teardown(f);
-    *f = (fixture){0};
-}
-
-static int32_t destroy_in_progress(const ebm_trainer *trainer, void *data) {
-    (void)trainer;
-    destroy_all(data);
-    return EBM_CB_OK;
-}
-
-static void test_destroy(void **state) {
-    (void)state;
-    for (int c = 0; c < 6; c++) {
-        static test_host host; /* outlives the fixture, which the callback clears */
-        fixture f;
-        double energy[ROWS];
-        float grad[PARAMS];
-        float data[ROWS * DIM];
-        setup(&f, CHAINS);
-        ebm_model_destroy(f.model);
-        host = (test_host){.hook = destroy_all, .hook_data = &f};
-        ebm_sampler_destroy(f.sampler);
-        ebm_trainer_destroy(f.trainer);
-        f.model = test_model_create(f.context, DIM, 0, &host);
-        assert_ok(ebm_sampler_create(NULL, f.model, CHAINS, 1, &f.sampler));
-        assert_ok(ebm_trainer_create(NULL, f.model, f.sampler, &f.trainer));
-        memcpy(data, f.data, sizeof data);
-        test_host_arm(&host, CALL_ENERGY | CALL_PARAM_GRAD, 1);
-        switch (c) {
-            case 0:
-                assert_ok(ebm_model_energy(f.model, ROWS, data, energy));
-                break;
-            case 1:
-                assert_ok(ebm_sampler_run(f.sampler, 3));
-                break;
-            case 2:
-                assert_ok(ebm_trainer_fit(f.trainer, ROWS, data, 2));
-                break;
-            case 3:
-                test_host_arm(&host, CALL_PARAM_GRAD, 1);
-                assert_ok(ebm_trainer_gradient(f.trainer, ROWS, data, PARAMS, grad));
-                break;
-            case 4:
-                assert_ok(ebm_model_check_gradients(f.model, ROWS, data, NULL, NULL));
-                break;
-            default:
-                test_host_arm(&host, 0, 0);
-                assert_ok(ebm_trainer_set_progress(f.trainer, destroy_in_progress, &f, 2));
-                assert_ok(ebm_trainer_fit(f.trainer, ROWS, data, 3));
-                break;
-        }
-        assert_null(f.model);
-    }
-}
-
-/* Any order of destruction; release is called once, when the last one that needs the model goes. */
-static void test_destroy_orders(void **state) {
-    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-    (void)state;
-    for (int o = 0; o < 6; o++) {
-        int released = 0;
-        ebm_context *context = NULL;
-        ebm_model *model = NULL;
-        ebm_sampler *sampler = NULL;
-        ebm_trainer *trainer = NULL;
-        const int64_t dim = DIM;
-        assert_ok(ebm_context_create(&context));
-        assert_ok(ebm_model_create(context, DIM, test_energy, test_param_grad, &released, &model));
-        assert_ok(ebm_model_add_tensor(model, "scale", 1, &dim));
-        assert_ok(ebm_model_set_release(model, release));
-        assert_ok(ebm_sampler_create(context, model, CHAINS, 1, &sampler));
-        assert_ok(ebm_trainer_create(context, model, sampler, &trainer));
-        ebm_context_destroy(context);
-        for (int i = 0; i < 3; i++) {
-            assert_int_equal(released, 0);
-            switch (orders[o][i]) {
-                case 0: ebm_model_destroy(model); break;
-                case 1: ebm_sampler_destroy(sampler); break;
-                default: ebm_trainer_destroy(trainer); break;
-            }
-        }
-        assert_int_equal(released, 1);
-    }
-    ebm_model_destroy(NULL);
-    ebm_sampler_destroy(NULL);
-    ebm_trainer_destroy(NULL);
-    ebm_context_destroy(NULL);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_training), cmocka_unit_test(test_in_other_calls), cmocka_unit_test(test_in_progress),
-        cmocka_unit_test(test_in_log), cmocka_unit_test(test_in_parallel_for), cmocka_unit_test(test_destroy),
-        cmocka_unit_test(test_destroy_orders),
+        cmocka_unit_test(test_in_log), cmocka_unit_test(test_in_parallel_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

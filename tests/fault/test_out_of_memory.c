@@ -2,135 +2,13 @@
 /*
  * For every public function that can allocate: its n-th allocation fails, n = 1, 2, ... until it succeeds, once and
  * from then on. It says EBM_ERR_NOMEM, nothing has changed, nothing leaks, and the same call with memory then gives the
- * same bits as if there had always been some. And: nothing is allocated after the first step.
+ * same bits as if there had always been some.
  */
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
+#include "memory_fixture.h"
 
-#include <cmocka.h>
+enum { MOST_CALLS = 2000 };
 
-#include "failing_allocator.h"
-#include "test_models.h"
-
-enum { DIM = 3, CHAINS = 200, ROWS = 300, MOST_PARAMS = 4096, MOST_OUT = 2 * CHAINS * DIM, MOST_CALLS = 2000 };
-
-typedef struct fixture {
-    failing_allocator memory;
-    test_host host;
-    ebm_context *context;
-    ebm_model *model;
-    ebm_sampler *sampler;
-    ebm_trainer *trainer;
-    ebm_model *made_model; /* what the call under test makes */
-    ebm_sampler *made_sampler;
-    ebm_trainer *made_trainer;
-    float data[ROWS * DIM];
-    float out[MOST_OUT];
-    double numbers[ROWS];
-} fixture;
-
-/* What stands before the call. */
-enum {
-    MLP = 1,     /* the library's energy, in chunks */
-    THREADS = 2, /* two of them */
-    MALA = 4,
-    BUFFER = 8,
-    FROM_DATA = 16,
-    FROM_NOISE = 32,
-    EXTRAS = 64, /* average, penalty, data noise */
-    SGD = 128,
-    OPEN = 256, /* the model has no tensors yet and no sampler */
-    WARM = 512, /* smaller calls have been made: memory has to grow */
-    HMC = 1024,
-    NUTS = 2048,
-    UNDERDAMPED = 4096,
-    DENSE = 8192, /* a metric */
-    LADDER = 16384,
-    WALK = 32768, /* random */
-    TRANSFORMED = 65536
-};
-
-static int32_t kernel_of(int flags) {
-    return (flags & MALA) != 0          ? EBM_KERNEL_MALA
-           : (flags & HMC) != 0         ? EBM_KERNEL_HMC
-           : (flags & NUTS) != 0        ? EBM_KERNEL_NUTS
-           : (flags & UNDERDAMPED) != 0 ? EBM_KERNEL_UNDERDAMPED
-           : (flags & WALK) != 0        ? EBM_KERNEL_RANDOM_WALK
-                                        : EBM_KERNEL_LANGEVIN;
-}
-
-static void setup_sampler_and_trainer(fixture *f, int flags) {
-    assert_ok(ebm_sampler_create(NULL, f->model, CHAINS, 4, &f->sampler));
-    assert_ok(ebm_sampler_set_kernel(f->sampler, kernel_of(flags)));
-    assert_ok(ebm_sampler_set_start(f->sampler, (flags & FROM_DATA) != 0    ? EBM_START_DATA
-                                                : (flags & FROM_NOISE) != 0 ? EBM_START_NOISE
-                                                                            : EBM_START_PERSISTENT));
-    assert_ok(ebm_sampler_set_buffer(f->sampler, (flags & BUFFER) != 0 ? 2 * CHAINS : 0, 0.1));
-    if ((flags & DENSE) != 0) {
-        assert_ok(ebm_sampler_set_metric(f->sampler, EBM_METRIC_DENSE, 0, NULL));
-    }
-    if ((flags & LADDER) != 0) {
-        assert_ok(ebm_sampler_set_ladder(f->sampler, 3, (const double[]){1, 2, 4}));
-    }
-    assert_ok(ebm_trainer_create(NULL, f->model, f->sampler, &f->trainer));
-    assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
-    assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
-    assert_ok(ebm_trainer_set_optimizer(f->trainer, (flags & SGD) != 0 ? EBM_OPT_SGD : EBM_OPT_ADAM));
-    if ((flags & EXTRAS) != 0) {
-        assert_ok(ebm_trainer_set_average(f->trainer, 0.9));
-        assert_ok(ebm_trainer_set_energy_penalty(f->trainer, 0.1));
-        assert_ok(ebm_trainer_set_data_noise(f->trainer, 0.1));
-    }
-}
-
-static ebm_status transform(fixture *f, ebm_model *inner, ebm_model **out);
-
-static void setup(fixture *f, int flags) {
-    const int64_t widths[] = {16, 8};
-    memset(f, 0, sizeof *f);
-    assert_ok(ebm_context_create_with_allocator(failing_alloc, failing_free, &f->memory, &f->context));
-    assert_ok(ebm_context_set_threads(f->context, (flags & THREADS) != 0 ? 2 : 1));
-    test_fill(ROWS * DIM, f->data);
-    if ((flags & OPEN) != 0) {
-        assert_ok(ebm_model_create(f->context, DIM, test_energy, test_param_grad, &f->host, &f->model));
-        return;
-    }
-    if ((flags & MLP) != 0) {
-        assert_ok(ebm_mlp_create(f->context, DIM, 2, widths, EBM_ACT_SILU, &f->model));
-        assert_ok(ebm_model_init_params(f->model, 3));
-    } else {
-        f->model = test_model_create(f->context, DIM, 1, &f->host);
-    }
-    if ((flags & TRANSFORMED) != 0) {
-        ebm_model *inner = f->model;
-        assert_ok(transform(f, inner, &f->model));
-        ebm_model_destroy(inner);
-    }
-    setup_sampler_and_trainer(f, flags);
-    if ((flags & WARM) != 0) {
-        assert_ok(ebm_model_param_grad(f->model, 150, f->data, f->data, NULL, ebm_model_param_count(f->model), f->out));
-        assert_ok(ebm_trainer_set_batch_size(f->trainer, 2));
-        assert_ok(ebm_trainer_fit(f->trainer, 3, f->data, 1));
-        assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
-    }
-}
-
-static void teardown(fixture *f) {
-    ebm_trainer_destroy(f->made_trainer);
-    ebm_sampler_destroy(f->made_sampler);
-    ebm_model_destroy(f->made_model);
-    ebm_trainer_destroy(f->trainer);
-    ebm_sampler_destroy(f->sampler);
-    ebm_model_destroy(f->model);
-    ebm_context_destroy(f->context);
-    assert_int_equal(atomic_load(&f->memory.live), 0);
-}
-
-/* --- the calls
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the calls --- */
 
 static ebm_status set_threads(fixture *f) {
     return ebm_context_set_threads(f->context, 3);
@@ -158,14 +36,6 @@ static ebm_status create_mlp(fixture *f) {
 }
 
 /* Of `inner`: positive, on an interval, free. */
-static ebm_status transform(fixture *f, ebm_model *inner, ebm_model **out) {
-    const int32_t kinds[] = {EBM_TRANSFORM_LOWER, EBM_TRANSFORM_INTERVAL, EBM_TRANSFORM_NONE};
-    const int64_t sizes[] = {1, 1, 1};
-    const double lo[] = {0, -1, 0};
-    const double hi[] = {0, 2, 0};
-    return ebm_transformed_create(f->context, inner, 3, kinds, sizes, lo, hi, out);
-}
-
 static ebm_status create_transformed(fixture *f) {
     return transform(f, f->model, &f->made_model);
 }
@@ -199,10 +69,6 @@ static ebm_status grad_x(fixture *f) {
     return ebm_model_grad_x(f->model, ROWS, f->data, f->numbers, f->out);
 }
 
-static ebm_status param_grad(fixture *f) {
-    return ebm_model_param_grad(f->model, ROWS, f->data, f->data, f->numbers, ebm_model_param_count(f->model), f->out);
-}
-
 static ebm_status check_gradients(fixture *f) {
     return ebm_model_check_gradients(f->model, 2, f->data, &f->numbers[0], &f->numbers[1]);
 }
@@ -214,10 +80,6 @@ static ebm_status set_mask(fixture *f) {
     assert_ok(ebm_sampler_get_mask(f->sampler, got));
     assert_int_equal(got[1], status == EBM_OK ? 0 : 1);
     return status;
-}
-
-static ebm_status run(fixture *f) {
-    return ebm_sampler_run(f->sampler, 2);
 }
 
 static ebm_status set_metric(fixture *f) {
@@ -248,10 +110,6 @@ static ebm_status anneal(fixture *f) {
     return ebm_sampler_anneal(f->sampler, 2, NULL, NULL, (const double[]){2, 1}, 2);
 }
 
-static ebm_status draw(fixture *f) {
-    return ebm_sampler_draw(f->sampler, 2, 1, f->out);
-}
-
 static ebm_status summarize(fixture *f) {
     static char table[128 * (DIM + 16)];
     return ebm_sampler_summarize(f->sampler, 20, 1, NULL, NULL, sizeof table, table);
@@ -267,22 +125,6 @@ static ebm_status get_states(fixture *f) {
 
 static ebm_status set_states(fixture *f) {
     return ebm_sampler_set_states(f->sampler, 5, f->data);
-}
-
-static ebm_status mean_energy(fixture *f) {
-    return ebm_sampler_get_mean_energy(f->sampler, f->numbers);
-}
-
-static ebm_status step(fixture *f) {
-    return ebm_trainer_step(f->trainer, ROWS, f->data);
-}
-
-static ebm_status fit(fixture *f) {
-    return ebm_trainer_fit(f->trainer, ROWS, f->data, 1);
-}
-
-static ebm_status gradient(fixture *f) {
-    return ebm_trainer_gradient(f->trainer, ROWS, f->data, ebm_model_param_count(f->model), f->out);
 }
 
 typedef struct scene {
@@ -360,8 +202,7 @@ static const scene SCENES[] = {
 };
 enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };
 
-/* --- what can be seen of a fixture
- * ------------------------------------------------------------------------------------ */
+/* --- what can be seen of a fixture --- */
 
 typedef struct picture {
     int64_t n_params;
@@ -467,64 +308,10 @@ static void test_context(void **state) {
     assert_status(ebm_context_create_with_allocator(NULL, failing_free, &memory, &context), EBM_ERR_ARG);
 }
 
-/* --- nothing is allocated after the first step
- * ------------------------------------------------------------------------ */
-
-static void assert_no_more(fixture *f, ebm_status (*call)(fixture *f), const char *name, int flags) {
-    assert_ok(call(f));
-    failing_allocator_arm(&f->memory, 0, 0);
-    for (int i = 0; i < 20; i++) {
-        assert_ok(call(f));
-    }
-    if (atomic_load(&f->memory.calls) != 0) {
-        fail_msg("%s, flags %d: %ld allocations after the first call", name, flags, atomic_load(&f->memory.calls));
-    }
-}
-
-static void test_none_after_the_first(void **state) {
-    static const int starts[] = {0, BUFFER, FROM_DATA, FROM_NOISE};
-    (void)state;
-    for (int c = 0; c < 4 * 8; c++) {
-        static fixture f;
-        int flags = starts[c / 8] | (c % 2 != 0 ? MALA : 0) | (c / 2 % 2 != 0 ? MLP : 0) |
-                    (c / 4 % 2 != 0 ? THREADS : 0) | EXTRAS | (c % 3 == 0 ? SGD : 0);
-        setup(&f, flags);
-        assert_no_more(&f, step, "step", flags);
-        assert_no_more(&f, gradient, "gradient", flags);
-        assert_no_more(&f, fit, "fit", flags);
-        teardown(&f);
-        setup(&f, flags & ~FROM_DATA);
-        assert_no_more(&f, run, "run", flags);
-        assert_no_more(&f, draw, "draw", flags);
-        assert_no_more(&f, mean_energy, "get_mean_energy", flags);
-        assert_no_more(&f, param_grad, "param_grad", flags);
-        teardown(&f);
-    }
-}
-
-static void test_none_after_the_first_of_other_kernels(void **state) {
-    static const int kernels[] = {MALA | DENSE,  HMC,           HMC | DENSE,          NUTS,
-                                  NUTS | DENSE,  UNDERDAMPED,   UNDERDAMPED | DENSE,  LADDER,
-                                  LADDER | MALA, LADDER | WALK, LADDER | UNDERDAMPED, LADDER | NUTS,
-                                  MALA | TRANSFORMED};
-    (void)state;
-    for (int c = 0; c < 2 * (int)(sizeof kernels / sizeof *kernels); c++) {
-        static fixture f;
-        int flags = kernels[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
-        setup(&f, flags);
-        assert_no_more(&f, step, "step", flags);
-        assert_no_more(&f, run, "run", flags);
-        assert_no_more(&f, draw, "draw", flags);
-        teardown(&f);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation),
         cmocka_unit_test(test_context),
-        cmocka_unit_test(test_none_after_the_first),
-        cmocka_unit_test(test_none_after_the_first_of_other_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,55 +6,10 @@
  * False alarms, for new seeds: 12 means of 256 chains' means within STAT_BOUND, Student's t with 255 degrees of freedom
  * (9e-8): 1.1e-6. posteriordb's own draws stay as they are.
  */
+#include "eight_schools.h"
 #include "stat_settings.h"
 
-enum { SCHOOLS = 8, MU = 0, TAU = 1, ETA = 2, SCHOOLS_DIM = 2 + SCHOOLS, QUANTITIES = 4 + SCHOOLS };
-
-static const double Y[SCHOOLS] = {28, 8, -3, 7, -1, 1, 18, 12};
-static const double S[SCHOOLS] = {15, 10, 16, 11, 9, 11, 10, 18};
-
-/*
- * y_j ~ N(mu + tau eta_j, S_j), eta_j ~ N(0, 1), mu ~ N(0, 5), tau ~ half-Cauchy(0, 5); x[TAU] is log tau. Beyond
- * exp(30), where trajectories get before a step size is found, gradients leave the floats: such states are impossible.
- */
-static double schools_one(const float *x, float *grad) {
-    if (!(x[TAU] < 30)) {
-        return INFINITY;
-    }
-    double mu = (double)x[MU];
-    double tau = exp((double)x[TAU]);
-    double energy = mu * mu / 50 + log1p(tau * tau / 25) - (double)x[TAU];
-    double to_mu = mu / 25;
-    double to_tau = 2 * tau / (25 + tau * tau);
-    for (int j = 0; j < SCHOOLS; j++) {
-        double eta = (double)x[ETA + j];
-        double residual = (mu + tau * eta - Y[j]) / S[j];
-        energy += (eta * eta + residual * residual) / 2;
-        to_mu += residual / S[j];
-        to_tau += eta * residual / S[j];
-        if (grad != NULL) {
-            grad[ETA + j] = (float)(eta + tau * residual / S[j]);
-        }
-    }
-    if (grad != NULL) {
-        grad[MU] = (float)to_mu;
-        grad[TAU] = (float)(tau * to_tau - 1);
-    }
-    return energy;
-}
-
-static int32_t schools_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy,
-                              float *grad_x, void *user_data) {
-    (void)theta;
-    (void)user_data;
-    for (int64_t r = 0; r < n; r++) {
-        double value = schools_one(x + r * dim, grad_x == NULL ? NULL : grad_x + r * dim);
-        if (energy != NULL) {
-            energy[r] = value;
-        }
-    }
-    return EBM_CB_OK;
-}
+enum { QUANTITIES = 4 + SCHOOLS };
 
 /* mu, tau, their squares, and the schools' effects mu + tau eta_j. */
 static void schools_quantities(double mu, double square_mu, double tau, const double *effect, double *quantity) {
@@ -83,16 +38,16 @@ static void schools_exact(double *mean) {
         double precision = 1.0 / 25, sum = 0, squares = 0, log_density = log_tau - log1p(tau * tau / 25);
         double effect[SCHOOLS], quantity[QUANTITIES];
         for (int j = 0; j < SCHOOLS; j++) {
-            double w = 1 / (S[j] * S[j] + tau * tau);
+            double w = 1 / (SCHOOLS_S[j] * SCHOOLS_S[j] + tau * tau);
             precision += w;
-            sum += w * Y[j];
-            squares += w * Y[j] * Y[j];
+            sum += w * SCHOOLS_Y[j];
+            squares += w * SCHOOLS_Y[j] * SCHOOLS_Y[j];
             log_density += log(w) / 2;
         }
         double m = sum / precision;
         for (int j = 0; j < SCHOOLS; j++) {
-            double pooled = S[j] * S[j] / (S[j] * S[j] + tau * tau);
-            effect[j] = (1 - pooled) * Y[j] + pooled * m;
+            double pooled = SCHOOLS_S[j] * SCHOOLS_S[j] / (SCHOOLS_S[j] * SCHOOLS_S[j] + tau * tau);
+            effect[j] = (1 - pooled) * SCHOOLS_Y[j] + pooled * m;
         }
         double weight = exp(log_density + (m * sum - squares - log(precision)) / 2);
         schools_quantities(m, m * m + 1 / precision, tau, effect, quantity);

@@ -17,7 +17,7 @@ typedef struct block_case {
 } block_case;
 
 /* A transformed model that alone keeps the inner one. */
-static inline ebm_model *wrap(ebm_model *inner, int32_t n, const block_case *blocks) {
+static inline ebm_model *wrap_in(ebm_context *context, ebm_model *inner, int32_t n, const block_case *blocks) {
     int32_t kinds[MOST];
     int64_t sizes[MOST];
     double lo[MOST];
@@ -29,9 +29,13 @@ static inline ebm_model *wrap(ebm_model *inner, int32_t n, const block_case *blo
         hi[b] = blocks[b].hi;
     }
     ebm_model *model = NULL;
-    assert_ok(ebm_transformed_create(NULL, inner, n, kinds, sizes, lo, hi, &model));
+    assert_ok(ebm_transformed_create(context, inner, n, kinds, sizes, lo, hi, &model));
     ebm_model_destroy(inner);
     return model;
+}
+
+static inline ebm_model *wrap(ebm_model *inner, int32_t n, const block_case *blocks) {
+    return wrap_in(NULL, inner, n, blocks);
 }
 
 static inline int64_t natural_dim(int32_t n, const block_case *blocks) {

@@ -166,26 +166,13 @@ static void test_threads(void **state) {
     enum { N = 2000 };
     static double energy[3][N];
     static float grad[3][N * MIXED_Y];
-    int32_t kinds[N_MIXED];
-    int64_t sizes[N_MIXED];
-    double lo[N_MIXED];
-    double hi[N_MIXED];
-    for (int32_t b = 0; b < N_MIXED; b++) {
-        kinds[b] = MIXED[b].kind;
-        sizes[b] = MIXED[b].size;
-        lo[b] = MIXED[b].lo;
-        hi[b] = MIXED[b].hi;
-    }
     float *y = new_normals(8, N * MIXED_Y);
     test_host host = {0};
     for (int32_t t = 1; t <= 3; t += 2) {
         ebm_context *context = NULL;
-        ebm_model *model = NULL;
         assert_ok(ebm_context_create(&context));
         assert_ok(ebm_context_set_threads(context, t));
-        ebm_model *inner = test_model_create(context, MIXED_X, 1, &host);
-        assert_ok(ebm_transformed_create(context, inner, N_MIXED, kinds, sizes, lo, hi, &model));
-        ebm_model_destroy(inner);
+        ebm_model *model = wrap_in(context, test_model_create(context, MIXED_X, 1, &host), N_MIXED, MIXED);
         assert_ok(ebm_model_grad_x(model, N, y, energy[t - 1], grad[t - 1]));
         for (int64_t r = 0; t == 1 && r < N; r++) {
             assert_ok(ebm_model_grad_x(model, 1, y + r * MIXED_Y, &energy[1][r], &grad[1][r * MIXED_Y]));
