@@ -7,13 +7,10 @@
 #include "core/memory.h"
 #include "model/model.h"
 #include "sampler/kernel.h"
+#include "sampler/settings.h"
 
 ebm_status ebm_sampler_get_steps(const ebm_sampler *sampler, int64_t *steps) {
-    EBM__REQUIRE(sampler);
-    EBM__REQUIRE(steps);
-    EBM__TRY(ebm__readable(&sampler->handle, __func__));
-    *steps = (int64_t)sampler->step;
-    return EBM_OK;
+    EBM__GET(sampler, steps, (int64_t)sampler->step);
 }
 
 ebm_status ebm_sampler_get_mean_energy(ebm_sampler *sampler, double *energy) {
@@ -72,19 +69,11 @@ ebm_status ebm_sampler_get_mean_leapfrog_steps(const ebm_sampler *sampler, doubl
 }
 
 ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *count) {
-    EBM__REQUIRE(sampler);
-    EBM__REQUIRE(count);
-    EBM__TRY(ebm__readable(&sampler->handle, __func__));
-    *count = sampler->report.divergent;
-    return EBM_OK;
+    EBM__GET(sampler, count, sampler->report.divergent);
 }
 
 ebm_status ebm_sampler_get_nonfinite_count(const ebm_sampler *sampler, int64_t *count) {
-    EBM__REQUIRE(sampler);
-    EBM__REQUIRE(count);
-    EBM__TRY(ebm__readable(&sampler->handle, __func__));
-    *count = sampler->report.impossible;
-    return EBM_OK;
+    EBM__GET(sampler, count, sampler->report.impossible);
 }
 
 ebm_status ebm_sampler_get_trajectory_energies(const ebm_sampler *sampler, int64_t n, double *energy) {

@@ -10,10 +10,10 @@ parameters { real mu; real<lower=0> tau; vector[J] eta; }
 model { mu ~ normal(0, 5); tau ~ cauchy(0, 5); eta ~ normal(0, 1); y ~ normal(mu + tau * eta, sigma); }")
 schools_data <- list(J = 8, y = c(28, 8, -3, 7, -1, 1, 18, 12), sigma = c(15, 10, 16, 11, 9, 11, 10, 18))
 wide <- stan_model(model_code = "
-data { int<lower=0> N; vector<lower=0>[N] sd; }
+data { int<lower=0> N; vector<lower=0>[N] spread; }
 parameters { vector[N] x; }
-model { x ~ normal(0, sd); }")
-wide_data <- list(N = 100, sd = 1:100)
+model { x ~ normal(0, spread); }")
+wide_data <- list(N = 100, spread = 1:100)
 
 measure <- function(name, model, data, seed) {
     start <- proc.time()[["elapsed"]]
