@@ -71,6 +71,33 @@ EBM_API ebm_status ebm_double_well_create(ebm_context *context, int64_t dim, dou
 EBM_API ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths,
                                   int32_t activation, ebm_model **out);
 
+/**
+ * Weighted sum of energies: E(x) = sum_k w_k E_k(x), with the density prod_k q_k(x)^w_k: a product of experts (Hinton
+ * 2002), concepts composed (Du, Li, Mordatch 2020), or one model at the temperature T (n_models = 1, w = 1 / T).
+ *
+ * Tensors: those of every part that can be trained (one with a param_grad callback), part after part, with `<k>.` before
+ * their names: `0.layer1.weight`. They start as copies of the parts' parameters and are the sum's own from then on: a
+ * part's own parameters neither move with the sum nor move it. The parameters of a part without param_grad are copied
+ * too, and stay as they were. The weights are no parameters. A part may stand in the sum more than once.
+ *
+ * The sum keeps its parts alive, calls their callbacks, and follows the sign of each. It is concurrent if every part
+ * was at its creation; a part that was not must not be evaluated elsewhere at the same time. +infinity, times a weight
+ * above 0, is +infinity. When a part fails, the sum fails with the part's status and its message, and the part's index.
+ * ebm_model_init_params follows every part's own rule, for part k with the seed `seed ^ k * 0x9E3779B97F4A7C15`; without
+ * a rule for each of the trained parts the sum has none.
+ *
+ * @param context may be NULL.
+ * @param n_models 1 or more.
+ * @param models n_models models of the same dim; they take no more tensors.
+ * @param weights n_models finite numbers of either sign; 0 leaves a part out. NULL: all are 1.
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG (also for a tensor's name that becomes too long), EBM_ERR_OVERFLOW, EBM_ERR_BUSY and
+ * EBM_ERR_STATE (a part is at work or was left by an exception).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_sum_create(ebm_context *context, int32_t n_models, ebm_model *const *models,
+                                  const double *weights, ebm_model **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -80,6 +80,8 @@ static void test_shapes(void **state) {
     const int64_t ones[] = {1};
     refuse(EBM_ERR_ARG, "activation is 0", ebm_mlp_create, f.context, 2, 1, ones, 0, &model);
     refuse(EBM_ERR_ARG, "activation is 5", ebm_mlp_create, f.context, 2, 1, ones, 5, &model);
+    refuse(EBM_ERR_ARG, "n_models is 0", ebm_sum_create, f.context, 0, &f.model, NULL, &model);
+    refuse(EBM_ERR_ARG, "n_models is -2147483648", ebm_sum_create, f.context, INT32_MIN, &f.model, NULL, &model);
     assert_null(model);
 
     refuse(EBM_ERR_ARG, "n_chains is 0", ebm_sampler_create, NULL, f.model, 0, 1, &sampler);
@@ -251,6 +253,9 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "out is NULL", ebm_gaussian_create, NULL, 1, NULL, NULL, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_double_well_create, NULL, 1, 1, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_mlp_create, NULL, 1, 0, NULL, EBM_ACT_SILU, NULL);
+    refuse(EBM_ERR_ARG, "out is NULL", ebm_sum_create, NULL, 1, &f.model, NULL, NULL);
+    refuse(EBM_ERR_ARG, "models is NULL", ebm_sum_create, NULL, 1, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "models[0] is NULL", ebm_sum_create, NULL, 1, &model, NULL, &model);
     refuse(EBM_ERR_ARG, "model is NULL", ebm_model_energy, NULL, 1, x, energy);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_model_energy, f.model, 1, NULL, energy);
     refuse(EBM_ERR_ARG, "energy is NULL", ebm_model_energy, f.model, 1, x, NULL);
