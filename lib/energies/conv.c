@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 
-enum { TILE_FLOATS = 1 << 16, TILE_STEP = 16 }; /* columns of a tile, beside the weights, in a second-level cache */
+enum { TILE_FLOATS = 1 << 17, TILE_STEP = 16 }; /* columns of a tile, beside the weights, in a second-level cache */
 
 static const char CALLER[] = "ebm_conv_create";
 

@@ -21,7 +21,7 @@
 
 enum {
     MOST_IMAGES = 128,        /* in a block: a chunk of the model's rows, which gives the perceptron a good product */
-    BLOCK_FLOATS = 1 << 22,   /* of all layers' outputs and slopes, unless one image has more */
+    BLOCK_FLOATS = 1 << 21,   /* of all layers' outputs and slopes, unless one image has more */
     ALIGNED = 16              /* floats in a cache line */
 };
 

@@ -147,7 +147,7 @@ static void test_blocks(void **state) {
     (void)state;
     enum { N = 300 };
     const conv_case c = {1, 40, 40, 2, {24, 8}, {3, 3}, {1, 2}, EBM_POOL_MEAN, 1, {8}, EBM_ACT_SILU};
-    ebm_model *model = new_conv(&c); /* 2^22 floats hold the layers of 50 images */
+    ebm_model *model = new_conv(&c); /* 2^21 floats hold the layers of 26 images */
     int64_t dim = ebm_model_dim(model);
     int64_t n_params = ebm_model_param_count(model);
     float *x = new_normals(10, N * dim);
