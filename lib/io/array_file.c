@@ -68,21 +68,25 @@ static float as_f32(uint32_t bits) {
 
 static void convert(const ebm__array_file *array, int64_t n, const uint8_t *bytes, float *out) {
     const bool big = array->big_endian;
-    for (int64_t i = 0; i < n; i++) {
-        switch (array->type) {
-            case EBM__BOOL: out[i] = bytes[i] == 0 ? 0.0F : 1.0F; break;
-            case EBM__U8: out[i] = (float)bytes[i]; break;
-            case EBM__I8: out[i] = (float)(int8_t)bytes[i]; break;
-            case EBM__U16: out[i] = (float)(uint16_t)load(bytes + 2 * i, 2, big); break;
-            case EBM__I16: out[i] = (float)(int16_t)load(bytes + 2 * i, 2, big); break;
-            case EBM__U32: out[i] = (float)(uint32_t)load(bytes + 4 * i, 4, big); break;
-            case EBM__I32: out[i] = (float)(int32_t)load(bytes + 4 * i, 4, big); break;
-            case EBM__U64: out[i] = (float)load(bytes + 8 * i, 8, big); break;
-            case EBM__I64: out[i] = (float)(int64_t)load(bytes + 8 * i, 8, big); break;
-            case EBM__F32: out[i] = as_f32((uint32_t)load(bytes + 4 * i, 4, big)); break;
-            case EBM__F64: out[i] = (float)as_f64(load(bytes + 8 * i, 8, big)); break;
-        }
+#define EACH(value)                     \
+    for (int64_t i = 0; i < n; i++) {   \
+        out[i] = (float)(value);        \
+    }                                   \
+    break
+    switch (array->type) {
+        case EBM__BOOL: EACH(bytes[i] != 0);
+        case EBM__U8: EACH(bytes[i]);
+        case EBM__I8: EACH((int8_t)bytes[i]);
+        case EBM__U16: EACH((uint16_t)load(bytes + 2 * i, 2, big));
+        case EBM__I16: EACH((int16_t)load(bytes + 2 * i, 2, big));
+        case EBM__U32: EACH((uint32_t)load(bytes + 4 * i, 4, big));
+        case EBM__I32: EACH((int32_t)load(bytes + 4 * i, 4, big));
+        case EBM__U64: EACH(load(bytes + 8 * i, 8, big));
+        case EBM__I64: EACH((int64_t)load(bytes + 8 * i, 8, big));
+        case EBM__F32: EACH(as_f32((uint32_t)load(bytes + 4 * i, 4, big)));
+        case EBM__F64: EACH(as_f64(load(bytes + 8 * i, 8, big)));
     }
+#undef EACH
 }
 
 static ebm_status check_finite(int64_t first, int64_t n, int64_t row_size, const float *values) {
