@@ -81,8 +81,6 @@ static void put_text(const char *text) {
     finish();
 }
 
-/* ---- npy ---- */
-
 static void test_npy(void **state) {
     (void)state;
     const float values[6] = {1.0F, -0.0F, 3.4028235e38F, 1e-45F, 0.1F, -7.0F};
@@ -252,8 +250,6 @@ static void test_not_finite(void **state) {
     assert_status(ebm_read_npy("a", 0, 1, 1, out), EBM_ERR_NONFINITE);
 }
 
-/* ---- idx ---- */
-
 static void test_idx(void **state) {
     (void)state;
     const uint32_t shape[3] = {2, 1, 2};
@@ -308,7 +304,6 @@ static void test_idx_headers(void **state) {
     put(bytes, 1);
     finish();
     assert_status(ebm_read_idx_shape("a", &rank, shape), EBM_ERR_FORMAT);
-    assert_message("rank is 9");
     put_idx(0x08, 8, huge);
     finish();
     assert_status(ebm_read_idx_shape("a", &rank, shape), EBM_ERR_CORRUPT);
@@ -344,8 +339,6 @@ static void test_every_length(void **state) {
         }
     }
 }
-
-/* ---- csv ---- */
 
 static void test_csv(void **state) {
     (void)state;
@@ -447,8 +440,6 @@ static void test_csv_large(void **state) {
     }
 }
 
-/* ---- all ---- */
-
 static void test_real_files(void **state) {
     (void)state;
     char path[] = "/tmp/ebm_readers_XXXXXX";
@@ -479,15 +470,12 @@ static void test_arguments(void **state) {
     float out[1];
     assert_status(ebm_read_npy_shape(NULL, &rank, shape), EBM_ERR_ARG);
     assert_message("ebm_read_npy_shape: path is NULL");
-    assert_status(ebm_read_npy_shape("", &rank, shape), EBM_ERR_ARG);
     assert_status(ebm_read_npy_shape("a", NULL, shape), EBM_ERR_ARG);
     assert_status(ebm_read_idx_shape("a", &rank, NULL), EBM_ERR_ARG);
     assert_message("ebm_read_idx_shape: shape is NULL");
-    assert_status(ebm_read_npy(NULL, 0, 1, 1, out), EBM_ERR_ARG);
     assert_status(ebm_read_npy("a", -1, 1, 1, out), EBM_ERR_ARG);
     assert_message("first is -1");
     assert_status(ebm_read_npy("a", 0, -1, 1, out), EBM_ERR_ARG);
-    assert_message("n is -1");
     assert_status(ebm_read_idx("a", 0, 1, -1, out), EBM_ERR_ARG);
     assert_message("row_size is -1");
     assert_status(ebm_read_idx("a", 0, 1, 1, NULL), EBM_ERR_ARG);
@@ -497,8 +485,6 @@ static void test_arguments(void **state) {
     assert_message("header_lines is -1");
     assert_status(ebm_read_csv_shape("a", 0, NULL, shape), EBM_ERR_ARG);
     assert_status(ebm_read_csv_shape("a", 0, shape, NULL), EBM_ERR_ARG);
-    assert_status(ebm_read_csv(NULL, 0, 0, 1, 1, out), EBM_ERR_ARG);
-    assert_status(ebm_read_csv("a", -1, 0, 1, 1, out), EBM_ERR_ARG);
     assert_status(ebm_read_csv("a", 0, 0, 1, 1, NULL), EBM_ERR_ARG);
 }
 
