@@ -28,6 +28,7 @@
 #include <ebm/model.h>
 #include <ebm/sampler.h>
 #include <ebm/status.h>
+#include <ebm/tempering.h>
 #include <ebm/trainer.h>
 #include <ebm/version.h>
 

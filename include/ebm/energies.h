@@ -2,7 +2,8 @@
 /**
  * @file energies.h
  * Energies that come with the library. Each is an ebm_model made through the public callbacks: whatever works on one of
- * these works on a host's own. All are concurrent (ebm_model_set_concurrent) and have a rule for starting values.
+ * these works on a host's own. All are concurrent (ebm_model_set_concurrent) and have a rule for starting values;
+ * ebm_transformed_create has both from the model that it wraps.
  */
 #ifndef EBM_ENERGIES_H
 #define EBM_ENERGIES_H
@@ -131,6 +132,67 @@ EBM_API ebm_status ebm_conv_create(ebm_context *context, int64_t channels, int64
  */
 EBM_API ebm_status ebm_sum_create(ebm_context *context, int32_t n_models, ebm_model *const *models,
                                   const double *weights, ebm_model **out);
+
+enum {
+    EBM_TRANSFORM_NONE = 0,     /**< x = y */
+    EBM_TRANSFORM_LOWER = 1,    /**< x > lo: x = lo + exp(y) */
+    EBM_TRANSFORM_UPPER = 2,    /**< x < hi: x = hi - exp(y) */
+    EBM_TRANSFORM_INTERVAL = 3, /**< lo < x < hi: x = lo + (hi - lo) / (1 + exp(-y)) */
+    EBM_TRANSFORM_SIMPLEX = 4,  /**< K x above 0 with the sum 1, from K - 1 y; y = 0 is x = 1 / K */
+    EBM_TRANSFORM_ORDERED = 5   /**< x_1 < x_2 < ...: x_1 = y_1, x_k = x_(k-1) + exp(y_k) */
+};
+
+/**
+ * An energy whose coordinates x obey constraints, as one whose coordinates y are any reals: E_t(y) = E(x(y)) - log |det
+ * dx/dy|, so that y has the density that makes x(y) distributed as exp(-E(x)). Samplers and trainers work on it as on
+ * any model; ebm_transformed_constrain then gives x. Source: Stan Reference Manual, "Constraint Transforms" (simplex:
+ * stick-breaking).
+ *
+ * The coordinates of x are cut into blocks, in order. x is the nearest float inside the constraint, never on a bound
+ * (of a simplex: never 0; ordered: no two equal), so an inner energy may take its logarithm; log |det dx/dy| is that
+ * of y before this rounding. Where x exceeds the largest float, E_t is +infinity. A density that rises steeply to a
+ * bound is resolved best with that bound at 0, where floats are dense. Gradients beyond the largest float are cut off
+ * there.
+ *
+ * The parameters are those of `inner`, in the same memory: training the one trains the other. Neither may be bound
+ * elsewhere afterwards (bind those of `inner` before). While a call works on the one, leave the other alone.
+ *
+ * @param context may be NULL.
+ * @param inner the energy in x; kept, so it may be destroyed before the new model. It may be transformed itself. It
+ *   takes no more tensors. Whether it is concurrent, and has a rule for starting values, is taken over now; its sign is
+ *   respected, and the new model's own is EBM_SIGN_ENERGY.
+ * @param n_blocks 1 or more.
+ * @param kinds n_blocks of EBM_TRANSFORM_... .
+ * @param sizes n_blocks sizes in x, 1 or more (simplex: 2 or more), with the sum ebm_model_dim(inner).
+ * @param lo,hi n_blocks bounds, read where the kind has such a bound, finite and at most half the largest float in
+ *   size; NULL when none is read.
+ * @param out receives the handle. Its dim is the sum of sizes less one for each simplex.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_transformed_create(ebm_context *context, ebm_model *inner, int32_t n_blocks,
+                                          const int32_t *kinds, const int64_t *sizes, const double *lo,
+                                          const double *hi, ebm_model **out);
+/**
+ * x(y), one transform deep. Reads only what is fixed at creation: any thread, and inside callbacks too.
+ * @param model one of ebm_transformed_create.
+ * @param n rows.
+ * @param y n x ebm_model_dim(model), finite.
+ * @param x receives n rows of the inner model's dim; not the memory of y.
+ * Errors: EBM_ERR_ARG (also for a model that is not transformed), EBM_ERR_OVERFLOW.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_transformed_constrain(const ebm_model *model, int64_t n, const float *y, float *x);
+/**
+ * The y of an x inside the constraints: of data to train on, or of a place to start from. All else is as in
+ * ebm_transformed_constrain.
+ * @param x n rows of the inner model's dim, finite. Above lo, below hi, in order; a simplex adds up to 1 within 1e-4,
+ *   and its sum is taken for 1.
+ * @param y receives n x ebm_model_dim(model); not the memory of x.
+ * Errors: EBM_ERR_ARG, with row and column; y is then as it was.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_transformed_unconstrain(const ebm_model *model, int64_t n, const float *x, float *y);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file evaluate.h
- * How far draws can be trusted, and how near they are to a model or to other draws. All but ebm_stein_discrepancy and
- * the running summary work on plain arrays, whoever made them.
+ * How far draws can be trusted, and how near they are to a model or to other draws. All but ebm_stein_discrepancy,
+ * ebm_sampler_summarize and the running summary work on plain arrays, whoever made them.
  *
  * Arrays of draws are n_draws x n_chains x dim floats, as ebm_sampler_draw writes them: draw t of chain c begins at
  * (t * n_chains + c) * dim. All values must be finite (EBM_ERR_ARG). Results have one number a coordinate, unless said
@@ -24,6 +24,7 @@
 #include <ebm/context.h>
 #include <ebm/export.h>
 #include <ebm/model.h>
+#include <ebm/sampler.h>
 #include <ebm/status.h>
 
 #ifdef __cplusplus
@@ -100,6 +101,23 @@ EBM_API ebm_status ebm_summarize(ebm_context *context, int64_t n_draws, int64_t 
  * and for a chain of equal ones. Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW. @since 0.1
  */
 EBM_API ebm_status ebm_ebfmi(int64_t n_draws, int64_t n_chains, const double *energy, double *ebfmi);
+
+/**
+ * Draws, and says in a table how far the draws can be trusted: a line of ebm_summarize for every coordinate, then the
+ * sampler's acceptance, trajectories, divergences and E-BFMI, then in words what is wrong, if anything is: R-hat above
+ * 1.01, effective sample sizes below 400, divergent trajectories, E-BFMI below 0.3, hardly any acceptance, a kernel
+ * that is biased by its step size. The chains should have left their start (ebm_sampler_adapt, ebm_sampler_run).
+ * @param n_draws,thin as in ebm_sampler_draw; n_draws 1 or more. E-BFMI is told when thin is 1.
+ * @param names dim strings, or NULL: x[0], x[1] ... . Only the first 24 bytes of a name are shown.
+ * @param draws receives n_draws x n_chains x dim floats, or NULL: they are kept for this call only.
+ * @param size bytes that `table` has room for: 128 x (dim + 16) are always enough, and fewer are refused.
+ * @param table receives the text, lines that end in a newline, closed by a 0; numbers as in the C locale. After a
+ *        failure its content is undefined.
+ * Errors: as ebm_sampler_draw and ebm_summarize.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_summarize(ebm_sampler *sampler, int64_t n_draws, int64_t thin, const char *const *names,
+                                         float *draws, int64_t size, char *table);
 
 /* --- distances ---------------------------------------------------------------------------------------------------- */
 

@@ -150,7 +150,7 @@ EBM_API ebm_status ebm_model_get_tensor(const ebm_model *model, const char *name
  * @param n the parameter count.
  * @param theta n floats that must outlive the model; NULL goes back to memory of the library's own, and takes the
  *   bound values along.
- * Errors: EBM_ERR_ARG.
+ * Errors: EBM_ERR_ARG, EBM_ERR_STATE (ebm_transformed_create has made the parameters those of two models).
  * @since 0.1
  */
 EBM_API ebm_status ebm_model_bind_params(ebm_model *model, int64_t n, float *theta);

@@ -349,15 +349,35 @@ EBM_API ebm_status ebm_sampler_run(ebm_sampler *sampler, int64_t n_steps);
  * @since 0.1
  */
 EBM_API ebm_status ebm_sampler_draw(ebm_sampler *sampler, int64_t n_draws, int64_t thin, float *out);
+
+/**
+ * What ebm_sampler_draw_each calls with every draw.
+ * @param draw its number, from 0.
+ * @param x n_chains x dim, the states; valid during the call, not to be written to.
+ * @return EBM_CB_OK, or EBM_CB_STOP to end the run; any other value is a failure.
+ */
+typedef int32_t (*ebm_draw_fn)(int64_t draw, int64_t n_chains, int64_t dim, const float *x, void *user_data);
+/**
+ * Runs thin steps and shows the states to `fn`, n_draws times: for runs longer than memory. In `fn` the sampler's
+ * getters work, and all else on it is EBM_ERR_BUSY. The draws are those of ebm_sampler_draw.
+ * @param n_draws,thin 0 or more, 1 or more.
+ * @param user_data handed on to `fn`; may be NULL.
+ * Errors: as ebm_sampler_run; EBM_ERR_OVERFLOW; EBM_ERR_STOPPED and EBM_ERR_CALLBACK by what `fn` returns.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_draw_each(ebm_sampler *sampler, int64_t n_draws, int64_t thin, ebm_draw_fn fn,
+                                         void *user_data);
+
 /**
  * Moves every chain n_steps times, and finds a step size and a metric on the way, which then stay as they are: to be
  * read by ebm_sampler_get_step_size and ebm_sampler_get_metric. For kernels that accept and reject.
  *
- * The step size, one for all chains, follows dual averaging towards a mean probability of acceptance (Hoffman and
- * Gelman 2014, sec. 3.2), from a start that their algorithm 4 finds. A diagonal or dense metric becomes the variances
- * or covariances of the chains' states, pooled over all chains, shrunk a little to 1e-3 as Stan does it: estimated
- * anew in windows of 25, 50, 100 ... steps between 75 first and 50 last steps, or, in fewer than 150 steps, between
- * the first 15 and the last 10 percent; not in fewer than 20. With the identity only the step size is adapted.
+ * The step size, one for all chains (on a ladder, see tempering.h, one for each rung), follows dual averaging towards a
+ * mean probability of acceptance (Hoffman and Gelman 2014, sec. 3.2), from a start that their algorithm 4 finds. A
+ * diagonal or dense metric becomes the variances or covariances of the chains' states, pooled over all chains, shrunk a
+ * little to 1e-3 as Stan does it: estimated anew in windows of 25, 50, 100 ... steps between 75 first and 50 last
+ * steps, or, in fewer than 150 steps, between the first 15 and the last 10 percent; not in fewer than 20. With the
+ * identity only the step size is adapted.
  * @param n_steps 0 or more; 1000 is plenty for one chain, many chains need fewer.
  * @param target_acceptance above 0, below 1: about 0.8 for HMC and NUTS, 0.57 for MALA, 0.23 for a random walk, 0.95
  *        for EBM_KERNEL_UNDERDAMPED_ADJUSTED.
@@ -411,7 +431,16 @@ EBM_API ebm_status ebm_sampler_get_mean_leapfrog_steps(const ebm_sampler *sample
  */
 EBM_API ebm_status ebm_sampler_get_divergent_count(const ebm_sampler *sampler, int64_t *count);
 /**
- * Proposals rejected for an energy of +infinity since the sampler was created.
+ * H = E + kinetic energy of the first n chains at the start of their last trajectory, which is what ebm_ebfmi takes.
+ * @param n 0 to n_chains.
+ * @param energy receives n numbers.
+ * Errors: EBM_ERR_ARG; EBM_ERR_STATE unless the last step was one of HMC or NUTS.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_sampler_get_trajectory_energies(const ebm_sampler *sampler, int64_t n, double *energy);
+/**
+ * Proposals rejected for an energy of +infinity since the sampler was created; or for an infinite gradient, where the
+ * energy is above that of the start by more than 1000 T (far out gradients overflow float, energies do not yet).
  * @param count receives it.
  * @since 0.1
  */

@@ -38,6 +38,27 @@ EBM__INLINE v_double v_load_double(const float *p) {
     return (v_double)_mm256_cvtps_pd(_mm_loadu_ps(p));
 }
 
+EBM__INLINE v_double v_low_double(v_float a) {
+    return (v_double)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)a));
+}
+
+EBM__INLINE v_double v_high_double(v_float a) {
+    return (v_double)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)a, 1));
+}
+
+EBM__INLINE __m256i v_first(int64_t n) {
+    static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(ones_then_zeros + 8 - n));
+}
+
+EBM__INLINE v_float v_load_part(const float *p, int64_t n) {
+    return (v_float)_mm256_maskload_ps(p, v_first(n));
+}
+
+EBM__INLINE void v_store_part(float *p, int64_t n, v_float v) {
+    _mm256_maskstore_ps(p, v_first(n), (__m256)v);
+}
+
 EBM__INLINE v_float v_select_negative(v_int sign, v_float a, v_float b) {
     return (v_float)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)sign);
 }

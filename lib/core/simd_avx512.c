@@ -38,6 +38,22 @@ EBM__INLINE v_double v_load_double(const float *p) {
     return (v_double)_mm512_cvtps_pd(_mm256_loadu_ps(p));
 }
 
+EBM__INLINE v_double v_low_double(v_float a) {
+    return (v_double)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)a));
+}
+
+EBM__INLINE v_double v_high_double(v_float a) {
+    return (v_double)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)a, 1));
+}
+
+EBM__INLINE v_float v_load_part(const float *p, int64_t n) {
+    return (v_float)_mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1), p);
+}
+
+EBM__INLINE void v_store_part(float *p, int64_t n, v_float v) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1), (__m512)v);
+}
+
 EBM__INLINE v_float v_select_negative(v_int sign, v_float a, v_float b) {
     return (v_float)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)sign), (__m512)b, (__m512)a);
 }

@@ -32,6 +32,14 @@ EBM__INLINE v_double v_load_double(const float *p) {
     return (v_double)_mm_cvtps_pd((__m128)_mm_loadl_epi64((const __m128i *)(const void *)p));
 }
 
+EBM__INLINE v_double v_low_double(v_float a) {
+    return (v_double)_mm_cvtps_pd((__m128)a);
+}
+
+EBM__INLINE v_double v_high_double(v_float a) {
+    return (v_double)_mm_cvtps_pd(_mm_movehl_ps((__m128)a, (__m128)a));
+}
+
 #else
 
 EBM__INLINE v_quad v_mul_even(v_quad a, v_quad b) {
@@ -61,7 +69,29 @@ EBM__INLINE v_float v_max(v_float a, v_float b) {
 EBM__INLINE v_double v_load_double(const float *p) {
     return (v_double){(double)p[0], (double)p[1]};
 }
+
+EBM__INLINE v_double v_low_double(v_float a) {
+    return (v_double){(double)a[0], (double)a[1]};
+}
+
+EBM__INLINE v_double v_high_double(v_float a) {
+    return (v_double){(double)a[2], (double)a[3]};
+}
 #endif
+
+EBM__INLINE v_float v_load_part(const float *p, int64_t n) {
+    v_float v = {0};
+    for (int64_t i = 0; i < n; i++) {
+        v[i] = p[i];
+    }
+    return v;
+}
+
+EBM__INLINE void v_store_part(float *p, int64_t n, v_float v) {
+    for (int64_t i = 0; i < n; i++) {
+        p[i] = v[i];
+    }
+}
 
 EBM__INLINE v_quad v_xor3(v_quad a, v_quad b, v_quad c) {
     return a ^ b ^ c;

@@ -7,8 +7,6 @@
 
 enum { FREE, CUT, MIRRORED }; /* neither clip nor bounds; a clip or bounds to clamp to; bounds to mirror at */
 
-enum { SQUARE_LANES = 16, SQUARE_VECTORS = 2 * SQUARE_LANES / EBM__LANES };
-
 /* A pass, and what its bounds come to. */
 typedef struct moves {
     ebm__langevin pass;
@@ -42,21 +40,26 @@ EBM__INLINE v_float mirrored(const moves *m, v_float y) {
 
 /*
  * One group. Zero times a number is NaN where the number is not finite: that is how such states are found, and how
- * they stay visible where a bound would have made them finite again.
+ * they stay visible where a bound would have made them finite again. With a scale s, the move is s (sigma z - eta s g).
  */
-EBM__INLINE void move_group(int kind, const moves *m, const float *z, const float *x, const float *grad, float *x_next,
-                            v_float *not_finite) {
+EBM__INLINE void move_group(int kind, const moves *m, const float *z, const float *x, const float *grad,
+                            const float *scale, float *x_next, v_float *not_finite) {
     const ebm__langevin *pass = &m->pass;
     for (int i = 0; i < EBM__GROUP; i += EBM__LANES) {
         v_float y = v_load(x + i);
+        v_float noise = v_load(z + i) * pass->sigma;
+        v_float slope = v_set(0.0F);
         if (grad != NULL) {
-            v_float slope = v_load(grad + i);
+            slope = v_load(grad + i);
             if (kind != FREE) {
                 slope = v_min(v_set(pass->clip), v_max(v_set(-pass->clip), slope));
             }
-            y = y - slope * pass->eta;
         }
-        y = y + v_load(z + i) * pass->sigma;
+        if (scale != NULL) {
+            y = y + (noise - slope * v_load(scale + i) * pass->eta) * v_load(scale + i);
+        } else {
+            y = y - slope * pass->eta + noise;
+        }
         v_float zero = y * 0.0F;
         *not_finite += zero;
         if (kind == CUT) {
@@ -68,84 +71,79 @@ EBM__INLINE void move_group(int kind, const moves *m, const float *z, const floa
     }
 }
 
-/* Lane i of 16 receives the squares of elements i, i + 16, ... of every group, whatever the width. */
-EBM__INLINE void add_squares(const float *grad, v_double sum[SQUARE_VECTORS]) {
-    for (int i = 0; i < EBM__GROUP; i += SQUARE_LANES) {
-        for (int v = 0; v < SQUARE_VECTORS; v++) {
-            v_double slope = v_load_double(grad + i + v * (EBM__LANES / 2));
-            sum[v] += slope * slope;
-        }
-    }
+/* A part of a group, n elements from `skip` on, as a whole group with zeros for the rest. */
+EBM__INLINE void widen(const float *from, int64_t skip, int64_t n, float group[EBM__GROUP]) {
+    memset(group, 0, EBM__GROUP * sizeof *group);
+    memcpy(group + skip, from, (size_t)n * sizeof *from);
 }
 
-static double sum_of_lanes(const v_double sum[SQUARE_VECTORS]) {
-    double lane[SQUARE_LANES];
-    memcpy(lane, sum, sizeof lane);
-    for (int half = SQUARE_LANES / 2; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++) {
-            lane[i] += lane[i + half];
-        }
-    }
-    return lane[0];
+/* Where in the scale, which repeats, the group after one at `at` begins. */
+EBM__INLINE int64_t next_at(const ebm__scale *scale, int64_t at) {
+    at += EBM__GROUP % scale->period;
+    return at < scale->period ? at : at - scale->period;
 }
 
-static int all_zero(v_float sums) {
-    float lane[EBM__LANES];
-    memcpy(lane, &sums, sizeof lane);
-    for (int i = 0; i < EBM__LANES; i++) {
-        if (!(lane[i] == 0.0F)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-EBM__INLINE int move(int kind, const moves *m, const ebm__sequence *sequence, int64_t first, int64_t count,
+EBM__INLINE int move(int kind, bool scaled, const moves *m, const ebm__sequence *sequence, int64_t first, int64_t count,
                      const float *x, const float *grad, float *x_next, double *grad_square) {
     generator g = begin(sequence);
-    v_double squares[SQUARE_VECTORS] = {{0}};
+    const ebm__scale *scale = &m->pass.scale;
+    v_double squares[SUM_VECTORS] = {{0}};
     v_float not_finite = v_set(0.0F);
     float z[EBM__GROUP] = {0};
+    int64_t at = scaled ? first % scale->period : 0;
     for (int64_t done = 0, n = 0; done < count; done += n) {
         int64_t skip = (first + done) % EBM__GROUP;
         n = least(EBM__GROUP - skip, count - done);
         if (m->pass.sigma != 0.0F) {
             normal_group(&g, (first + done) / EBM__GROUP, z);
         }
+        const float *s = scaled ? scale->of + at : NULL;
         if (n == EBM__GROUP) {
-            move_group(kind, m, z, x + done, grad == NULL ? NULL : grad + done, x_next + done, &not_finite);
+            move_group(kind, m, z, x + done, grad == NULL ? NULL : grad + done, s, x_next + done, &not_finite);
             if (grad != NULL) {
-                add_squares(grad + done, squares);
+                add_group_squares(grad + done, squares);
             }
+            at = scaled ? next_at(scale, at) : 0;
             continue;
         }
-        /* A part of a group: zeros stand for the rest. */
-        size_t bytes = (size_t)n * sizeof(float);
-        float part_z[EBM__GROUP] = {0};
-        float part_x[EBM__GROUP] = {0};
+        float part_z[EBM__GROUP];
+        float part_x[EBM__GROUP];
         float part_grad[EBM__GROUP] = {0};
-        memcpy(part_z + skip, z + skip, bytes);
-        memcpy(part_x + skip, x + done, bytes);
+        float part_scale[EBM__GROUP];
+        widen(z + skip, skip, n, part_z);
+        widen(x + done, skip, n, part_x);
         if (grad != NULL) {
-            memcpy(part_grad + skip, grad + done, bytes);
-            add_squares(part_grad, squares);
+            widen(grad + done, skip, n, part_grad);
+            add_group_squares(part_grad, squares);
         }
-        move_group(kind, m, part_z, part_x, part_grad, part_x, &not_finite);
-        memcpy(x_next + done, part_x + skip, bytes);
+        if (scaled) {
+            widen(s, skip, n, part_scale);
+            at = (first + done + n) % scale->period;
+        }
+        move_group(kind, m, part_z, part_x, part_grad, scaled ? part_scale : NULL, part_x, &not_finite);
+        memcpy(x_next + done, part_x + skip, (size_t)n * sizeof *x_next);
     }
     *grad_square += sum_of_lanes(squares);
     return all_zero(not_finite) ? 0 : 1;
 }
 
-static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
-                    const float *x, const float *grad, float *x_next, double *grad_square) {
+EBM__INLINE int move_anyhow(bool scaled, const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first,
+                            int64_t count, const float *x, const float *grad, float *x_next, double *grad_square) {
     moves m = prepare(pass);
     bool bounded = pass->lo > -INFINITY || pass->hi < INFINITY;
     if (bounded && pass->reflect) {
-        return move(MIRRORED, &m, sequence, first, count, x, grad, x_next, grad_square);
+        return move(MIRRORED, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
     }
     if (bounded || pass->clip < INFINITY) {
-        return move(CUT, &m, sequence, first, count, x, grad, x_next, grad_square);
+        return move(CUT, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
     }
-    return move(FREE, &m, sequence, first, count, x, grad, x_next, grad_square);
+    return move(FREE, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
+}
+
+static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
+                    const float *x, const float *grad, float *x_next, double *grad_square) {
+    if (pass->scale.of != NULL) {
+        return move_anyhow(true, pass, sequence, first, count, x, grad, x_next, grad_square);
+    }
+    return move_anyhow(false, pass, sequence, first, count, x, grad, x_next, grad_square);
 }

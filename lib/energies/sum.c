@@ -74,8 +74,9 @@ static void add_gradients(const call *c, int64_t dim, double weight) {
 
 static ebm_status add_energy_of(const part *p, const call *c) {
     bool may_be_infinite = p->weight > 0.0 && c->grad_theta == NULL;
-    EBM__TRY(ebm__guard_energy(p->model, theta_of(p, c->theta), c->first_row, c->n, c->x, may_be_infinite,
-                               c->energy == NULL ? NULL : c->part_energy, c->grad_x == NULL ? NULL : c->part_grad_x));
+    EBM__TRY(ebm__guard_part_energy(p->model, theta_of(p, c->theta), c->first_row, c->n, c->x, may_be_infinite,
+                                    c->energy == NULL ? NULL : c->part_energy,
+                                    c->grad_x == NULL ? NULL : c->part_grad_x));
     if (c->energy != NULL) {
         add_energies(c, p->weight);
     }

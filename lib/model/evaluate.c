@@ -17,8 +17,9 @@ int64_t ebm__model_chunk_rows(const ebm_model *model, int64_t n) {
 }
 
 ebm_status ebm__model_energy_rows(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
-                                  const float *x, bool allow_infinity, double *energy, float *grad) {
-    return ebm__guard_energy(model, theta, first_row, n, x, allow_infinity, energy, grad);
+                                  const float *x, bool allow_infinity, const double *ceiling, double *energy,
+                                  float *grad) {
+    return ebm__guard_energy(model, theta, first_row, n, x, allow_infinity, ceiling, energy, grad);
 }
 
 typedef struct energy_job {
@@ -35,7 +36,7 @@ static ebm_status energy_chunk(void *data, int64_t chunk, int64_t first, int64_t
     (void)chunk;
     int64_t dim = job->model->dim;
     return ebm__guard_energy(job->model, job->theta, first, n, job->x + first * dim, job->allow_infinity,
-                             job->energy == NULL ? NULL : job->energy + first,
+                             NULL, job->energy == NULL ? NULL : job->energy + first,
                              job->grad == NULL ? NULL : job->grad + first * dim);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/simd.h"
 
 /* Quiet NaNs that no computation makes: an output that still has these bits was not written. */
 static const uint32_t POISON_FLOAT = 0x7FC0EB3DU;
@@ -34,9 +35,7 @@ static int enter(int64_t first_row) {
 static void poison_floats(int64_t n, float *values) {
     float poison;
     memcpy(&poison, &POISON_FLOAT, sizeof poison);
-    for (int64_t i = 0; i < n; i++) {
-        values[i] = poison;
-    }
+    ebm__simd_used()->fill(n, poison, values);
 }
 
 static void poison_doubles(int64_t n, double *values) {
@@ -56,11 +55,7 @@ static bool is_poison_double(const double *value) {
 }
 
 static bool all_finite(int64_t n, const float *values) {
-    int bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        bad |= !(fabsf(values[i]) <= FLT_MAX);
-    }
-    return bad == 0;
+    return ebm__simd_used()->finite(n, values) != 0;
 }
 
 /* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
@@ -147,14 +142,34 @@ static void clear_impossible_rows(int64_t n, int64_t dim, const double *energy, 
     }
 }
 
+static bool is_infinite_somewhere(int64_t dim, const float *grad) {
+    bool infinite = false;
+    for (int64_t i = 0; i < dim; i++) {
+        if (isnan(grad[i])) {
+            return false;
+        }
+        infinite = infinite || isinf(grad[i]);
+    }
+    return infinite;
+}
+
+static void exclude_rows_above(int64_t n, int64_t dim, const double *ceiling, double *energy, const float *grad) {
+    for (int64_t i = 0; i < n; i++) {
+        if (energy[i] > ceiling[i] && is_infinite_somewhere(dim, grad + i * dim)) {
+            energy[i] = INFINITY;
+        }
+    }
+}
+
 static void negate(int64_t n, float *values) {
     for (int64_t i = 0; i < n; i++) {
         values[i] = -values[i];
     }
 }
 
-ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                             bool allow_infinity, double *energy, float *grad) {
+/* All but the check of gradients, where x is possible. */
+static ebm_status call_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
+                              bool allow_infinity, double *energy, float *grad) {
     int64_t dim = model->dim;
     if (energy != NULL) {
         poison_doubles(n, energy);
@@ -169,18 +184,52 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
     if (energy != NULL) {
         EBM__TRY(check_energies("energy", first_row, n, allow_infinity, model->sign, energy));
     }
+    if (grad != NULL && energy != NULL && allow_infinity) {
+        clear_impossible_rows(n, dim, energy, grad);
+    }
+    return EBM_OK;
+}
+
+static void orient(const ebm_model *model, int64_t n, float *grad) {
+    if (model->sign == EBM_SIGN_LOG_DENSITY) {
+        negate(n * model->dim, grad);
+    }
+}
+
+ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
+                             bool allow_infinity, const double *ceiling, double *energy, float *grad) {
+    int64_t dim = model->dim;
+    EBM__TRY(call_energy(model, theta, first_row, n, x, allow_infinity, energy, grad));
     if (grad == NULL) {
         return EBM_OK;
     }
-    if (energy != NULL && allow_infinity) {
+    bool finite = all_finite(n * dim, grad);
+    if (!finite && energy != NULL && ceiling != NULL) {
+        exclude_rows_above(n, dim, ceiling, energy, grad);
         clear_impossible_rows(n, dim, energy, grad);
+        finite = all_finite(n * dim, grad);
     }
-    if (!all_finite(n * dim, grad)) {
+    if (!finite) {
         return name_bad_gradient(first_row, n, dim, grad);
     }
-    if (model->sign == EBM_SIGN_LOG_DENSITY) {
-        negate(n * dim, grad);
+    orient(model, n, grad);
+    return EBM_OK;
+}
+
+ebm_status ebm__guard_part_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                  const float *x, bool allow_infinity, double *energy, float *grad) {
+    EBM__TRY(call_energy(model, theta, first_row, n, x, allow_infinity, energy, grad));
+    if (grad == NULL) {
+        return EBM_OK;
     }
+    if (!all_finite(n * model->dim, grad)) {
+        for (int64_t i = 0; i < n * model->dim; i++) {
+            if (isnan(grad[i])) {
+                return name_bad_gradient(first_row + i / model->dim, 1, model->dim, grad + i / model->dim * model->dim);
+            }
+        }
+    }
+    orient(model, n, grad);
     return EBM_OK;
 }
 

@@ -10,7 +10,7 @@
 
 /* Calls the energy callback once. Arguments as in ebm__model_energy_rows. */
 ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                             bool allow_infinity, double *energy, float *grad);
+                             bool allow_infinity, const double *ceiling, double *energy, float *grad);
 
 /* Calls the param_grad callback once; grad has the model's n_params floats. */
 ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
@@ -18,6 +18,13 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
 
 /* Calls the init callback once. */
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta);
+
+/*
+ * The same for a part of the energy whose callback is running: infinite gradients are left for the guard of the whole,
+ * which knows the ceiling.
+ */
+ebm_status ebm__guard_part_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                  const float *x, bool allow_infinity, double *energy, float *grad);
 
 /*
  * For the callbacks of energies that are made of other models, and call those through the functions above. The first

@@ -31,6 +31,7 @@ struct ebm_model {
     int32_t sign;
     int32_t concurrent;
     bool frozen; /* no more tensors */
+    bool shared; /* theta is another model's too: it may not be bound elsewhere */
 
     ebm__tensor *tensors;
     int64_t n_tensors;
@@ -47,6 +48,9 @@ ebm_context *ebm__model_context(const ebm_model *model);
 /* From now on the model takes no more tensors. */
 void ebm__model_freeze(ebm_model *model);
 
+/* Gives a new model the parameters of `owner`, which it must keep alive: the same names, sizes and memory. */
+ebm_status ebm__model_share_params(ebm_model *model, ebm_model *owner);
+
 /* EBM_ERR_ARG, naming row and column, unless all of the n x dim floats are finite. `name` is the argument's. */
 ebm_status ebm__require_finite(const char *caller, const char *name, int64_t n, int64_t dim, const float *x);
 
@@ -57,12 +61,16 @@ ebm_status ebm__require_rows(const ebm_model *model, const char *caller, const c
  * Energies and gradients of n rows under the parameters `theta`, for callers that hold the model. energy or grad may
  * be NULL.
  * +infinity is left as an energy, with a gradient of zeros, when `allow_infinity`; otherwise it is EBM_ERR_NONFINITE.
+ * With `ceiling`, n numbers, or NULL, a row with an infinite gradient and an energy above its number, from where no
+ * proposal would be accepted, counts as one with an energy of +infinity: far out gradients overflow float before
+ * energies overflow double.
  * ebm__model_energy_rows calls the callback once, in this thread, for all rows; ebm__model_energy_all in chunks, on
  * threads, where the model allows.
  * `first_row` is added to row numbers in messages.
  */
 ebm_status ebm__model_energy_rows(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
-                                  const float *x, bool allow_infinity, double *energy, float *grad);
+                                  const float *x, bool allow_infinity, const double *ceiling, double *energy,
+                                  float *grad);
 ebm_status ebm__model_energy_all(ebm_model *model, const float *theta, int64_t n, const float *x, bool allow_infinity,
                                  double *energy, float *grad);
 

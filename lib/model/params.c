@@ -226,11 +226,31 @@ ebm_status ebm_model_bind_params(ebm_model *model, int64_t n, float *theta) {
     if (n == 0) {
         return EBM_OK;
     }
+    if (model->shared) {
+        return ebm__fail(EBM_ERR_STATE, "%s: the parameters are those of a transformed model and of its inner one",
+                         __func__);
+    }
     if (theta == NULL && model->theta != model->own_theta) {
         memcpy(model->own_theta, model->theta, (size_t)n * sizeof *theta);
     }
     model->theta = theta == NULL ? model->own_theta : theta;
     ebm__model_freeze(model);
+    return EBM_OK;
+}
+
+ebm_status ebm__model_share_params(ebm_model *model, ebm_model *owner) {
+    if (owner->n_tensors > 0) {
+        EBM__TRY(ebm__alloc(model->handle.context, owner->n_tensors, sizeof *model->tensors, "shared parameters",
+                            &model->tensors));
+        memcpy(model->tensors, owner->tensors, (size_t)owner->n_tensors * sizeof *model->tensors);
+    }
+    model->n_tensors = owner->n_tensors;
+    model->n_params = owner->n_params;
+    model->theta = owner->theta;
+    model->shared = true;
+    owner->shared = true;
+    ebm__model_freeze(model);
+    ebm__model_freeze(owner);
     return EBM_OK;
 }
 

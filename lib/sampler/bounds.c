@@ -39,20 +39,22 @@ bool ebm__is_inside(const ebm_sampler *sampler, const float *x) {
     return out == 0;
 }
 
-bool ebm__bring_inside(const ebm_sampler *sampler, const float *x, const float *y, float *x_next) {
-    const ebm__sampler_settings *s = &sampler->settings;
-    size_t row_bytes = (size_t)sampler->dim * sizeof *x;
+void ebm__bring_inside(const ebm_sampler *sampler, int64_t n, bool finite, const float *x, const float *y,
+                       float *x_next, uint8_t *rejected) {
+    int64_t dim = sampler->dim;
+    memset(rejected, 0, (size_t)n);
     if (ebm__reflects(sampler)) {
         double direction;
-        for (int64_t i = 0; i < sampler->dim; i++) {
-            x_next[i] = ebm__fold(y[i], s->lo, s->hi, &direction);
+        for (int64_t i = 0; i < n * dim; i++) {
+            x_next[i] = ebm__fold(y[i], sampler->settings.lo, sampler->settings.hi, &direction);
         }
-    } else {
-        memcpy(x_next, y, row_bytes);
+    } else if (finite && !ebm__sampler_has_bounds(sampler)) {
+        return;
     }
-    if (!ebm__is_inside(sampler, x_next)) {
-        memcpy(x_next, x, row_bytes);
-        return false;
+    for (int64_t r = 0; r < n; r++) {
+        rejected[r] = !ebm__is_inside(sampler, x_next + r * dim);
+        if (rejected[r] != 0) {
+            memcpy(x_next + r * dim, x + r * dim, (size_t)dim * sizeof *x);
+        }
     }
-    return true;
 }

@@ -27,9 +27,10 @@ static inline bool ebm__reflects(const ebm_sampler *sampler) {
 bool ebm__is_inside(const ebm_sampler *sampler, const float *x);
 
 /*
- * From where a proposal went, y, to where it is evaluated, x_next: inside the bounds, and finite. Where it must not
- * go it is to be rejected: false, and x_next is x.
+ * From where the proposals of n rows went, y, to where they are evaluated, x_next, which y may be: inside the bounds,
+ * and finite. One that must not go there is to be rejected, and its x_next is x. `finite` says that all y are.
  */
-bool ebm__bring_inside(const ebm_sampler *sampler, const float *x, const float *y, float *x_next);
+void ebm__bring_inside(const ebm_sampler *sampler, int64_t n, bool finite, const float *x, const float *y,
+                       float *x_next, uint8_t *rejected);
 
 #endif /* EBM_SAMPLER_BOUNDS_H */

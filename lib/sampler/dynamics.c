@@ -8,13 +8,13 @@
 #include "sampler/bounds.h"
 #include "sampler/metric.h"
 
-double ebm__kept_momentum(const ebm_sampler *sampler) {
-    return exp(-sampler->settings.friction * sampler->settings.step_size);
+double ebm__kept_momentum(const ebm_sampler *sampler, int64_t row) {
+    return exp(-sampler->settings.friction * ebm__sampler_step_size(sampler, row));
 }
 
 ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name) {
     ebm_context *context = sampler->handle.context;
-    int64_t floats = sampler->n_chains * sampler->dim;
+    int64_t floats = sampler->n_rows * sampler->dim;
     if (sampler->momenta == NULL) {
         EBM__TRY(ebm__alloc(context, floats, sizeof(float), name, &sampler->momenta));
     }
@@ -22,13 +22,20 @@ ebm_status ebm__begin_momenta(ebm_sampler *sampler, const char *name) {
         EBM__TRY(ebm__alloc(context, floats, sizeof(float), name, &sampler->momenta_next));
     }
     if (!sampler->has_momenta) {
-        ebm__draw_momenta(sampler, 0, sampler->n_chains, sampler->momenta);
+        for (int64_t first = 0; first < sampler->n_rows; first += sampler->n_chains) {
+            ebm__draw_momenta(sampler, first, sampler->n_chains, sampler->momenta + first * sampler->dim);
+        }
         sampler->has_momenta = true;
     }
     return EBM_OK;
 }
 
-static void hold_momenta(const ebm_sampler *sampler, int64_t n, float *w) {
+ebm__damping ebm__damping_by(const ebm_sampler *sampler, int64_t first, double kept) {
+    double temperature = ebm__sampler_temperature(sampler, first);
+    return (ebm__damping){(float)kept, (float)sqrt((1 - kept * kept) * temperature)};
+}
+
+void ebm__hold_momenta(const ebm_sampler *sampler, int64_t n, float *w) {
     for (int64_t r = 0; r < n && sampler->mask != NULL; r++) {
         for (int64_t i = 0; i < sampler->dim; i++) {
             w[r * sampler->dim + i] *= (float)sampler->mask[i];
@@ -36,139 +43,87 @@ static void hold_momenta(const ebm_sampler *sampler, int64_t n, float *w) {
     }
 }
 
-void ebm__damp_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, double kept, float *w, float *z) {
-    ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    int64_t floats = n * sampler->dim;
-    float keep = (float)kept;
-    float spread = (float)sqrt((1 - kept * kept) * sampler->settings.temperature);
-    ebm__simd_used()->normals(&sequence, first * sampler->dim, floats, z);
-    for (int64_t i = 0; i < floats; i++) {
-        w[i] = keep * w[i] + spread * z[i];
-    }
-    hold_momenta(sampler, n, w);
+void ebm__damp_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, double kept, const float *w,
+                       float *w_next) {
+    ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
+    const ebm__damping damping = ebm__damping_by(sampler, first, kept);
+    ebm__simd_used()->damp(&damping, &noise, first * sampler->dim, n * sampler->dim, w, w_next);
+    ebm__hold_momenta(sampler, n, w_next);
 }
 
 void ebm__draw_momenta(const ebm_sampler *sampler, int64_t first, int64_t n, float *w) {
-    ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_MOMENTUM};
-    int64_t dim = sampler->dim;
-    float spread = (float)sqrt(sampler->settings.temperature);
-    ebm__simd_used()->normals(&sequence, first * dim, n * dim, w);
-    for (int64_t i = 0; i < n * dim; i++) {
-        w[i] *= spread;
-    }
-    hold_momenta(sampler, n, w);
+    ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_MOMENTUM};
+    const ebm__damping damping = ebm__damping_by(sampler, first, 0);
+    ebm__simd_used()->damp(&damping, &noise, first * sampler->dim, n * sampler->dim, NULL, w);
+    ebm__hold_momenta(sampler, n, w);
 }
 
 void ebm__draw_step_sizes(const ebm_sampler *sampler, int64_t first, int64_t n, float *eta) {
-    const ebm__sampler_settings *s = &sampler->settings;
-    if (s->jitter > 0) {
+    double jitter = sampler->settings.jitter;
+    double step_size = ebm__sampler_step_size(sampler, first);
+    if (jitter > 0) {
         ebm__sequence sequence = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_JITTER};
         ebm__simd_used()->uniforms(&sequence, first, n, eta);
     }
     for (int64_t r = 0; r < n; r++) {
-        double stretch = s->jitter > 0 ? 1 + s->jitter * (2 * (double)eta[r] - 1) : 1;
-        eta[r] = (float)(s->step_size * stretch);
+        double stretch = jitter > 0 ? 1 + jitter * (2 * (double)eta[r] - 1) : 1;
+        eta[r] = (float)(step_size * stretch);
     }
 }
 
 double ebm__sum_of_squares(int64_t n, const float *v) {
-    enum { LANES = 8 };
-    double lane[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        for (int k = 0; k < LANES; k++) {
-            lane[k] += (double)v[i + k] * (double)v[i + k];
-        }
-    }
-    for (int k = 0; i < n; i++, k++) {
-        lane[k] += (double)v[i] * (double)v[i];
-    }
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return ebm__simd_used()->sum_of_squares(n, v);
 }
 
-/* Each of the loops, without branches, becomes a loop over vectors. */
-static void kick_row(const ebm_sampler *sampler, float time, const float *restrict grad, float *restrict w) {
-    const float *restrict scale = sampler->factor;
-    float limit = (float)sampler->settings.grad_clip;
-    int64_t dim = sampler->dim;
-    if (ebm__has_metric(sampler)) {
-        for (int64_t i = 0; i < dim; i++) {
-            float g = grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i];
-            w[i] -= time * (scale[i] * g);
-        }
-    } else if (sampler->mask != NULL) {
-        for (int64_t i = 0; i < dim; i++) {
-            float g = grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i];
-            w[i] -= sampler->mask[i] != 0 ? time * g : 0;
-        }
-    } else if (limit < INFINITY) {
-        for (int64_t i = 0; i < dim; i++) {
-            w[i] -= time * (grad[i] > limit ? limit : grad[i] < -limit ? -limit : grad[i]);
-        }
-    } else {
-        for (int64_t i = 0; i < dim; i++) {
-            w[i] -= time * grad[i];
-        }
-    }
+void ebm__row_squares(const ebm_sampler *sampler, int64_t n, const float *w, double *square) {
+    const ebm__dynamics all = {.dim = sampler->dim, .clip = INFINITY};
+    const ebm__leaps still = {.w = w, .square = square};
+    ebm__simd_used()->leap(&all, n, &still);
 }
 
-static void mirror_row(const ebm_sampler *sampler, float *x, float *w) {
-    for (int64_t i = 0; i < sampler->dim; i++) {
+static void mirror_rows(const ebm_sampler *sampler, int64_t n, float *x, float *w) {
+    for (int64_t i = 0; i < n * sampler->dim; i++) {
         double direction;
         x[i] = ebm__fold(x[i], sampler->settings.lo, sampler->settings.hi, &direction);
         w[i] *= (float)direction;
     }
 }
 
-static void drift_row(const ebm_sampler *sampler, float time, const float *restrict w, float *restrict x) {
-    const float *restrict scale = sampler->factor;
-    int64_t dim = sampler->dim;
-    if (ebm__has_metric(sampler)) {
-        for (int64_t i = 0; i < dim; i++) {
-            x[i] += time * (scale[i] * w[i]);
-        }
-    } else {
-        for (int64_t i = 0; i < dim; i++) {
-            x[i] += time * w[i]; /* a held coordinate's w is 0 */
+/* to = from + times * move, row by row. */
+static void add_rows(int64_t n, int64_t dim, const float *times, float sign, const float *move, const float *from,
+                     float *to) {
+    for (int64_t r = 0; r < n; r++) {
+        for (int64_t i = r * dim; i < (r + 1) * dim; i++) {
+            to[i] = from[i] + sign * times[r] * move[i];
         }
     }
 }
 
 /* All rows go through one matrix product, then each its own way. */
-static void leap_dense(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad,
-                       float *x, float *w, float *work) {
+static bool leap_dense(const ebm_sampler *sampler, int64_t n, const ebm__leaps *rows, float *work) {
     int64_t dim = sampler->dim;
-    if (grad != NULL) {
-        ebm__metric_pull(sampler, n, grad, work, work + n * dim);
-        for (int64_t i = 0; i < n * dim; i++) {
-            w[i] -= kick[i / dim] * work[i];
-        }
+    if (rows->grad != NULL) {
+        ebm__metric_pull(sampler, n, rows->grad, work, work + n * dim);
+        add_rows(n, dim, rows->kick, -1, work, rows->w, rows->w_next);
     }
-    if (drift != NULL) {
-        ebm__metric_push(sampler, n, w, work);
-        for (int64_t i = 0; i < n * dim; i++) {
-            x[i] += drift[i / dim] * work[i];
-        }
+    if (rows->drift != NULL) {
+        ebm__metric_push(sampler, n, rows->w_next, work);
+        add_rows(n, dim, rows->drift, 1, work, rows->x, rows->x_next);
     }
+    if (rows->square != NULL) {
+        ebm__row_squares(sampler, n, rows->w_next, rows->square);
+    }
+    return rows->drift == NULL || ebm__simd_used()->finite(n * dim, rows->x_next) != 0;
 }
 
-void ebm__leap(const ebm_sampler *sampler, int64_t n, const float *kick, const float *drift, const float *grad,
-               float *x, float *w, float *work) {
-    int64_t dim = sampler->dim;
-    bool reflects = ebm__reflects(sampler);
-    if (sampler->settings.metric == EBM_METRIC_DENSE) {
-        leap_dense(sampler, n, kick, drift, grad, x, w, work);
-        return;
+bool ebm__leap(const ebm_sampler *sampler, int64_t n, const ebm__leaps *rows, float *work) {
+    if (ebm__is_dense(sampler)) {
+        return leap_dense(sampler, n, rows, work);
     }
-    for (int64_t r = 0; r < n; r++) {
-        if (grad != NULL) {
-            kick_row(sampler, kick[r], grad + r * dim, w + r * dim);
-        }
-        if (drift != NULL) {
-            drift_row(sampler, drift[r], w + r * dim, x + r * dim);
-        }
-        if (drift != NULL && reflects) {
-            mirror_row(sampler, x + r * dim, w + r * dim);
-        }
+    const ebm__dynamics dynamics = ebm__metric_dynamics(sampler);
+    bool finite = ebm__simd_used()->leap(&dynamics, n, rows) == 0;
+    if (rows->drift != NULL && ebm__reflects(sampler)) {
+        mirror_rows(sampler, n, rows->x_next, rows->w_next);
     }
+    return finite;
 }

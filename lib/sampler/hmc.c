@@ -15,4 +15,5 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_hmc = {
-    .name = "HMC", .rejects = true, .knows_chains = true, .begin = begin, .move = move};
+    .name = "HMC", .rejects = true, .knows_energies = true, .knows_chains = true, .draws_momenta = true, .begin = begin,
+    .move = move};

@@ -13,9 +13,11 @@ typedef struct ebm__kernel {
     const char *name;   /* in messages */
     bool rejects;       /* what is not accepted: fills the reports' acceptance, and can be adapted */
     bool uses_noise;    /* of the noise_std that is set */
-    bool knows_chains;  /* after its step sampler->energy and grad are those of where the chains stand */
+    bool knows_energies; /* after its step sampler->energy is that of where the chains stand */
+    bool knows_chains;   /* and so is sampler->grad */
+    bool draws_momenta;  /* at the start of a trajectory, and fills sampler->trajectory_energy */
     bool keeps_momenta; /* from step to step: reads sampler->momenta, writes sampler->momenta_next */
-    /* Before the first of a row of steps: do the settings go together, is the memory there? Evaluates what it must. */
+    /* Before the first of a row of steps, by ebm__kernel_prepare: is the memory there? Evaluates what it must. */
     ebm_status (*begin)(ebm_sampler *sampler);
     /*
      * One step of chains first .. first + n - 1: reads sampler->x, writes sampler->x_next, fills
@@ -38,9 +40,22 @@ extern const ebm__kernel ebm__kernel_underdamped_adjusted;
 /* The kernel that is set. */
 const ebm__kernel *ebm__kernel_of(const ebm_sampler *sampler);
 
+/* Do the settings go together? EBM_ERR_STATE when they do not. */
+ebm_status ebm__kernel_check(const ebm_sampler *sampler);
+
+/* Before the first of a row of steps: the check, all memory, and the kernel's own `begin`. */
+ebm_status ebm__kernel_prepare(ebm_sampler *sampler);
+
+/*
+ * The temperature of the density that the chains of a row's rung follow: T, or, of Langevin steps with a sigma that is
+ * set, sigma^2 / (2 eta).
+ */
+double ebm__kernel_temperature(const ebm_sampler *sampler, int64_t row);
+
 enum {
-    EBM__ACCEPTS = 1, /* the kernel accepts and rejects: it needs a temperature above 0, and +infinity is allowed */
-    EBM__GRADIENT = 2 /* it needs sampler->grad beside sampler->energy */
+    EBM__ACCEPTS = 1,  /* the kernel accepts and rejects: an energy of +infinity is allowed */
+    EBM__GRADIENT = 2, /* it needs sampler->grad beside sampler->energy */
+    EBM__REGROUPS = 4  /* it evaluates chains together with others than ebm__kernel_begin does */
 };
 
 /*
@@ -51,10 +66,10 @@ ebm_status ebm__kernel_begin(ebm_sampler *sampler, const char *name, int needs);
 
 /*
  * Evaluates n rows, of chains first .. first + n - 1, in one call of the callback; EBM_ERR_STOPPED when asked to
- * stop.
+ * stop. `ceiling` as in model/model.h.
  */
-ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x, double *energy,
-                                float *grad);
+ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x,
+                                const double *ceiling, double *energy, float *grad);
 
 /* EBM_ERR_NONFINITE, naming chain and coordinate, unless n rows, of chains first .. first + n - 1, are finite. */
 ebm_status ebm__kernel_check_states(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x);

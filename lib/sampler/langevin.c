@@ -21,7 +21,8 @@ static ebm_status begin(ebm_sampler *sampler) {
 static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
                             float *grad) {
     const ebm__simd *simd = ebm__simd_used();
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
+    pass.scale = ebm__metric_scale(sampler);
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
     int64_t offset = first * sampler->dim;
     int64_t count = n * sampler->dim;
@@ -36,7 +37,8 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
         from = x_next;
         pass.sigma = 0;
     }
-    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
+    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, NULL, energy,
+                                   grad));
     int left = simd->langevin(&pass, &noise, offset, count, from, grad, x_next, grad_square);
     ebm__hold_masked(sampler, n, x, x_next);
     EBM__TRY(left == 0 ? EBM_OK : ebm__kernel_check_states(sampler, first, n, x_next));
@@ -46,7 +48,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
 
 /* Moves n states into the bounds, by the bounds' own rule; what has left the floats is found first. */
 static ebm_status bound(ebm_sampler *sampler, int64_t first, int64_t n, float *x) {
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     ebm__sequence unused = {0};
     double no_square = 0;
     pass.sigma = 0;
@@ -55,10 +57,10 @@ static ebm_status bound(ebm_sampler *sampler, int64_t first, int64_t n, float *x
     return EBM_OK;
 }
 
-/* With a metric: x <- x - eta W dE/dx + sigma L z. `whitened` and `work` are n x dim. */
+/* With a dense metric: x <- x - eta W dE/dx + sigma L z. `whitened` and `work` are n x dim. */
 static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, double *energy,
                                 float *grad, float *whitened, float *work) {
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     int64_t floats = n * sampler->dim;
     const float *x = sampler->x + first * sampler->dim;
     float *x_next = sampler->x_next + first * sampler->dim;
@@ -70,7 +72,8 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
         from = work;
         pass.sigma = 0;
     }
-    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, energy, grad));
+    EBM__TRY(ebm__model_energy_rows(sampler->model, sampler->model->theta, first, n, from, false, NULL, energy,
+                                   grad));
     sampler->reports[chunk].grad_square = ebm__sum_of_squares(floats, grad);
     sampler->reports[chunk].accepted = (double)n;
     ebm__metric_pull(sampler, n, grad, whitened, x_next); /* where the chains go to is not needed yet */
@@ -84,7 +87,7 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
 static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
-    int64_t bytes = ebm__aligned(doubles) + (ebm__has_metric(sampler) ? 3 : 1) * ebm__aligned(rows);
+    int64_t bytes = ebm__aligned(doubles) + (ebm__is_dense(sampler) ? 3 : 1) * ebm__aligned(rows);
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, "Langevin step");
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
@@ -93,7 +96,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     double *energy = ebm__cut(&next, doubles);
     float *grad = ebm__cut(&next, rows);
     ebm_status status;
-    if (ebm__has_metric(sampler)) {
+    if (ebm__is_dense(sampler)) {
         float *whitened = ebm__cut(&next, rows);
         float *work = ebm__cut(&next, rows);
         status = move_whitened(sampler, chunk, first, n, energy, grad, whitened, work);

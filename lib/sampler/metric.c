@@ -54,6 +54,20 @@ static int64_t factorize(int64_t dim, const uint8_t *mask, const float *w, doubl
     return -1;
 }
 
+/* See ebm__scale: what comes first stands again at the end. */
+static int64_t scale_size(int64_t dim) {
+    return dim + EBM__GROUP - 1;
+}
+
+static void make_scale(ebm_sampler *sampler) {
+    for (int64_t e = 0; e < scale_size(sampler->dim); e++) {
+        int64_t i = e % sampler->dim;
+        bool is_free = sampler->mask == NULL || sampler->mask[i] != 0;
+        float scale = ebm__has_metric(sampler) ? sqrtf(sampler->inverse_mass[i]) : 1.0F;
+        sampler->factor[e] = is_free ? scale : 0.0F;
+    }
+}
+
 ebm_status ebm__metric_prepare(ebm_sampler *sampler) {
     int64_t dim = sampler->dim;
     int32_t kind = sampler->settings.metric;
@@ -68,11 +82,11 @@ ebm_status ebm__metric_prepare(ebm_sampler *sampler) {
     if (!sampler->factor_is_stale) {
         return EBM_OK;
     }
-    if (kind == EBM_METRIC_DIAGONAL) {
-        for (int64_t i = 0; i < dim; i++) {
-            bool is_free = sampler->mask == NULL || sampler->mask[i] != 0;
-            sampler->factor[i] = is_free ? sqrtf(sampler->inverse_mass[i]) : 0.0F;
-        }
+    if (kind == EBM_METRIC_IDENTITY && sampler->mask != NULL && sampler->factor == NULL) {
+        EBM__TRY(ebm__alloc(sampler->handle.context, scale_size(dim), sizeof(float), "metric", &sampler->factor));
+    }
+    if (kind == EBM_METRIC_DIAGONAL || (kind == EBM_METRIC_IDENTITY && sampler->mask != NULL)) {
+        make_scale(sampler);
     } else if (kind == EBM_METRIC_DENSE) {
         factorize(dim, sampler->mask, sampler->inverse_mass,
                   sampler->factor_work); /* a part of what has been checked */
@@ -154,7 +168,8 @@ typedef struct memory {
 static ebm_status allocate(ebm_context *context, int64_t dim, int32_t kind, const char *caller, memory *m) {
     int64_t size = kind == EBM_METRIC_DENSE ? dim * dim : dim;
     EBM__TRY(ebm__alloc(context, size, sizeof(float), caller, &m->inverse_mass));
-    EBM__TRY(ebm__alloc(context, size, sizeof(float), caller, &m->factor));
+    int64_t factor_size = kind == EBM_METRIC_DENSE ? size : scale_size(dim);
+    EBM__TRY(ebm__alloc(context, factor_size, sizeof(float), caller, &m->factor));
     return kind == EBM_METRIC_DENSE ? ebm__alloc(context, size, sizeof(double), caller, &m->work) : EBM_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The products with L and its transpose: an element each, or a matrix product for all rows. */
+/* The products with a dense L and its transpose: a matrix product for all rows. */
 #include <math.h>
 
 #include "core/blas.h"
@@ -13,14 +13,6 @@ static float clipped(float g, float limit) {
 void ebm__metric_pull(const ebm_sampler *sampler, int64_t n, const float *grad, float *u, float *work) {
     int64_t dim = sampler->dim;
     float limit = (float)sampler->settings.grad_clip;
-    if (sampler->settings.metric == EBM_METRIC_DIAGONAL) {
-        for (int64_t r = 0; r < n; r++) {
-            for (int64_t i = 0; i < dim; i++) {
-                u[r * dim + i] = sampler->factor[i] * clipped(grad[r * dim + i], limit);
-            }
-        }
-        return;
-    }
     if (limit < INFINITY) {
         for (int64_t i = 0; i < n * dim; i++) {
             work[i] = clipped(grad[i], limit);
@@ -31,16 +23,7 @@ void ebm__metric_pull(const ebm_sampler *sampler, int64_t n, const float *grad, 
 }
 
 void ebm__metric_push(const ebm_sampler *sampler, int64_t n, const float *m, float *v) {
-    int64_t dim = sampler->dim;
-    if (sampler->settings.metric == EBM_METRIC_DENSE) {
-        ebm__gemm(false, true, n, dim, dim, m, sampler->factor, 0, v);
-        return;
-    }
-    for (int64_t r = 0; r < n; r++) {
-        for (int64_t i = 0; i < dim; i++) {
-            v[r * dim + i] = sampler->factor[i] * m[r * dim + i];
-        }
-    }
+    ebm__gemm(false, true, n, sampler->dim, sampler->dim, m, sampler->factor, 0, v);
 }
 
 void ebm__metric_propose(const ebm_sampler *sampler, const ebm__langevin *pass, int64_t first, int64_t n,

@@ -44,6 +44,7 @@ typedef struct forest {
     ebm_sampler *sampler;
     ebm__chunk_report *report;
     int64_t first;
+    double temperature;
     tree *trees;
     /* n x dim: both ends of the trajectories, the sum of momenta, the candidates of doublings */
     float *end_x[SIDES];
@@ -61,6 +62,7 @@ typedef struct forest {
     float *w;
     float *grad;
     double *energy;
+    double *square; /* |w|^2 */
     float *eta;  /* turned where the trajectory grows backward */
     float *half; /* eta / 2 */
     float *work; /* of ebm__leap */
@@ -79,55 +81,12 @@ static double draw(const forest *f, int64_t chain, int64_t which) {
 }
 
 static double log_sum(double a, double b) {
-    double most = fmax(a, b);
+    double most = a > b ? a : b;
     return isinf(most) ? most : most + log1p(exp(-fabs(a - b)));
 }
 
-/*
- * What a callback computes for a row may depend, in its last bits, on the rows beside it (matrix products do), and in
- * this kernel they are others than when all chains are evaluated together. So that a run that is split gives the same
- * bits, what is known of a chain is kept where a fresh evaluation differs from it by no more than float arithmetic
- * may. (An energy that has changed by so little is followed from the chains' next points on.)
- */
-static bool differs_by_rounding(int64_t dim, double temperature, double energy, const float *grad, double fresh_energy,
-                                const float *fresh_grad) {
-    double largest = 0;
-    double change = 0;
-    for (int64_t i = 0; i < dim; i++) {
-        largest = fmax(largest, fabs((double)fresh_grad[i]));
-        change = fmax(change, fabs((double)fresh_grad[i] - (double)grad[i]));
-    }
-    return fabs(fresh_energy - energy) <= 1e-4 * temperature + 1e-6 * fabs(fresh_energy) && change <= 1e-3 * largest;
-}
-
 static ebm_status begin(ebm_sampler *sampler) {
-    const int needs = EBM__ACCEPTS | EBM__GRADIENT;
-    int64_t n = sampler->n_chains;
-    int64_t dim = sampler->dim;
-    int64_t doubles = n * (int64_t)sizeof(double);
-    int64_t rows = n * dim * (int64_t)sizeof(float);
-    char *memory = ebm__scratch_borrow(&sampler->scratch, ebm__aligned(doubles) + rows, "NUTS");
-    if (memory == NULL) {
-        return EBM_ERR_NOMEM;
-    }
-    char *next = memory;
-    double *energy = ebm__cut(&next, doubles);
-    float *grad = ebm__cut(&next, rows);
-    bool known = sampler->knows_chains;
-    if (known) {
-        memcpy(energy, sampler->energy, (size_t)doubles);
-        memcpy(grad, sampler->grad, (size_t)rows);
-    }
-    ebm_status status = ebm__kernel_begin(sampler, "NUTS", needs);
-    for (int64_t c = 0; c < n && known && status == EBM_OK; c++) {
-        if (differs_by_rounding(dim, sampler->settings.temperature, energy[c], grad + c * dim, sampler->energy[c],
-                                sampler->grad + c * dim)) {
-            sampler->energy[c] = energy[c];
-            memcpy(sampler->grad + c * dim, grad + c * dim, (size_t)dim * sizeof *grad);
-        }
-    }
-    ebm__scratch_return(&sampler->scratch, memory);
-    return status;
+    return ebm__kernel_begin(sampler, "NUTS", EBM__ACCEPTS | EBM__GRADIENT | EBM__REGROUPS);
 }
 
 static void copy_row(const forest *f, const float *from, int64_t from_row, float *to, int64_t to_row) {
@@ -163,11 +122,12 @@ static void plant(forest *f, int64_t n) {
         memcpy(f->end_w[side], f->sum, bytes);
         memcpy(f->end_grad[side], grad, bytes);
     }
+    ebm__row_squares(sampler, n, f->sum, f->square);
+    f->report->grad_square = ebm__sum_of_squares(n * dim, grad);
     for (int64_t c = 0; c < n; c++) {
-        double kinetic = ebm__kinetic_energy(dim, f->sum + c * dim);
-        f->trees[c] = (tree){.eta = f->eta[c],
-                             .start = (sampler->energy[f->first + c] + kinetic) / sampler->settings.temperature};
-        f->report->grad_square += ebm__sum_of_squares(dim, grad + c * dim);
+        double total = sampler->energy[f->first + c] + 0.5 * f->square[c];
+        sampler->trajectory_energy[f->first + c] = total;
+        f->trees[c] = (tree){.eta = f->eta[c], .start = total / f->temperature};
     }
     f->n_rows = n;
     for (int64_t row = 0; row < n; row++) {
@@ -182,6 +142,7 @@ static void move_row(forest *f, int64_t from, int64_t to) {
         f->eta[to] = f->eta[from];
         f->half[to] = f->half[from];
         f->energy[to] = f->energy[from];
+        f->square[to] = f->square[from];
         copy_row(f, f->x, from, f->x, to);
         copy_row(f, f->w, from, f->w, to);
         copy_row(f, f->grad, from, f->grad, to);
@@ -201,18 +162,17 @@ static void thin_out(forest *f, bool (*stays)(forest *f, int64_t row)) {
 
 /* Where it must not go a trajectory ends, and the point counts as one that would never be accepted. */
 static bool is_inside(forest *f, int64_t row) {
-    bool inside = ebm__is_inside(f->sampler, f->x + row * f->sampler->dim);
+    const float *x = f->x + row * f->sampler->dim;
+    bool inside = ebm__is_inside(f->sampler, x);
+    f->report->divergent += ebm__simd_used()->finite(f->sampler->dim, x) == 0;
     f->trees[f->row_chain[row]].n_leaves += inside ? 0 : 1;
     return inside;
 }
 
 /* Weighs the point that a row has come to. False where the trajectory ends here. */
 static bool weigh(forest *f, int64_t row, tree *t) {
-    const ebm_sampler *sampler = f->sampler;
-    int64_t dim = sampler->dim;
     int64_t c = f->row_chain[row];
-    double kinetic = ebm__kinetic_energy(dim, f->w + row * dim);
-    double log_weight = t->start - (f->energy[row] + kinetic) / sampler->settings.temperature;
+    double log_weight = t->start - (f->energy[row] + 0.5 * f->square[row]) / f->temperature;
     int64_t point = t->n_leaves++;
     t->acceptance += ebm__acceptance(log_weight);
     if (isinf(f->energy[row])) {
@@ -280,7 +240,10 @@ static bool grows(forest *f, int64_t row) {
 
 static ebm_status evaluate(forest *f, int64_t n) {
     int64_t first = f->n_rows == n ? f->first : 0;
-    ebm_status status = ebm__kernel_evaluate(f->sampler, first, f->n_rows, f->x, f->energy, f->grad);
+    for (int64_t row = 0; row < f->n_rows; row++) {
+        f->square[row] = (f->trees[f->row_chain[row]].start + EBM__DIVERGENT) * f->temperature;
+    }
+    ebm_status status = ebm__kernel_evaluate(f->sampler, first, f->n_rows, f->x, f->square, f->energy, f->grad);
     if (status != EBM_OK && f->n_rows < n) {
         return ebm__fail_within(status, "of chains %" PRId64 " to %" PRId64 ", among the %" PRId64 " that still move: ",
                                 f->first, f->first + n - 1, f->n_rows);
@@ -290,13 +253,19 @@ static ebm_status evaluate(forest *f, int64_t n) {
 
 static ebm_status grow(forest *f, int64_t n) {
     while (f->n_rows > 0) {
-        ebm__leap(f->sampler, f->n_rows, f->half, f->eta, f->grad, f->x, f->w, f->work);
-        thin_out(f, is_inside);
+        ebm__leaps leap = {.kick = f->half, .drift = f->eta, .grad = f->grad, .x = f->x, .w = f->w, .x_next = f->x,
+                           .w_next = f->w};
+        bool finite = ebm__leap(f->sampler, f->n_rows, &leap, f->work);
+        if (!finite || ebm__sampler_has_bounds(f->sampler)) {
+            thin_out(f, is_inside);
+        }
         if (f->n_rows == 0) {
             break;
         }
         EBM__TRY(evaluate(f, n));
-        ebm__leap(f->sampler, f->n_rows, f->half, NULL, f->grad, f->x, f->w, f->work);
+        leap.drift = NULL;
+        leap.square = f->square;
+        ebm__leap(f->sampler, f->n_rows, &leap, f->work);
         thin_out(f, grows);
     }
     return EBM_OK;
@@ -323,7 +292,7 @@ static int64_t open_bytes(const ebm_sampler *sampler, int64_t n) {
 static int64_t memory_bytes(const ebm_sampler *sampler, int64_t n) {
     int64_t row = sampler->dim * (int64_t)sizeof(float);
     int64_t numbers = ebm__aligned(n * (int64_t)sizeof(tree)) + ebm__aligned(n * (int64_t)sizeof(int64_t)) +
-                      ebm__aligned(n * (int64_t)sizeof(double)) + 2 * ebm__aligned(n * (int64_t)sizeof(float));
+                      2 * ebm__aligned(n * (int64_t)sizeof(double)) + 2 * ebm__aligned(n * (int64_t)sizeof(float));
     return ROW_ARRAYS * ebm__aligned(n * row) + ebm__aligned(open_bytes(sampler, n)) + ebm__aligned(row) + numbers +
            ebm__metric_work(sampler, n) * (int64_t)sizeof(float);
 }
@@ -346,6 +315,7 @@ static void cut_memory(const ebm_sampler *sampler, int64_t n, char *memory, fore
     f->trees = ebm__cut(&memory, n * (int64_t)sizeof *f->trees);
     f->row_chain = ebm__cut(&memory, n * (int64_t)sizeof *f->row_chain);
     f->energy = ebm__cut(&memory, n * (int64_t)sizeof *f->energy);
+    f->square = ebm__cut(&memory, n * (int64_t)sizeof *f->square);
     f->eta = ebm__cut(&memory, n * (int64_t)sizeof *f->eta);
     f->half = ebm__cut(&memory, n * (int64_t)sizeof *f->half);
     f->work = (float *)(void *)memory;
@@ -357,6 +327,7 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
         return EBM_ERR_NOMEM;
     }
     forest f = {.sampler = sampler, .report = &sampler->reports[chunk], .first = first};
+    f.temperature = ebm__sampler_temperature(sampler, first);
     cut_memory(sampler, n, memory, &f);
     plant(&f, n);
     ebm_status status = grow(&f, n);
@@ -367,5 +338,11 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     return status;
 }
 
-const ebm__kernel ebm__kernel_nuts = {
-    .name = "NUTS", .rejects = true, .knows_chains = true, .probe = &ebm__kernel_hmc, .begin = begin, .move = move};
+const ebm__kernel ebm__kernel_nuts = {.name = "NUTS",
+                                      .rejects = true,
+                                      .knows_energies = true,
+                                      .knows_chains = true,
+                                      .draws_momenta = true,
+                                      .probe = &ebm__kernel_hmc,
+                                      .begin = begin,
+                                      .move = move};

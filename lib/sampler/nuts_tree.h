@@ -9,20 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * A part of a trajectory that is whole: the sum of its momenta, and those at its two ends. Whitened (see
- * sampler/metric.h).
- */
-typedef struct ebm__branch {
-    const float *sum;
-    const float *begin;
-    const float *end;
-} ebm__branch;
+#include "core/simd.h"
 
 /*
  * Do two branches, of which right begins where left ends, make one that has turned round? The generalised criterion of
  * Betancourt (2017, sec. A.4.2), p^T W rho > 0 at both ends with rho the sum of momenta, for the whole; and, as Stan
- * has it since 2.21, for left with the first of right, and for right with the last of left.
+ * has it since 2.21, for left with the first of right, and for right with the last of left. All momenta are whitened
+ * (see sampler/metric.h).
  */
 bool ebm__branches_turn(int64_t dim, const ebm__branch *left, const ebm__branch *right);
 

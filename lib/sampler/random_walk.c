@@ -16,30 +16,32 @@ static const char NAME[] = "random-walk Metropolis";
 
 /* One piece's working memory. */
 typedef struct proposal {
-    float *y;          /* n x dim: where the proposal went, before any bounds */
-    float *move;       /* n x dim: whitened, with a metric */
-    double *energy;    /* n, at x_next */
-    float *uniform;    /* n */
-    uint8_t *rejected; /* n: nothing can be accepted here */
+    float *y;           /* n x dim: where the proposal went, before any bounds; x_next where they do not reflect */
+    float *move;        /* n x dim: whitened, with a dense metric */
+    double *energy;     /* n, at x_next */
+    double *acceptance; /* n */
+    float *uniform;     /* n */
+    uint8_t *rejected;  /* n: nothing can be accepted here */
 } proposal;
 
 static ebm_status begin(ebm_sampler *sampler) {
-    if (!(ebm__sampler_noise_std(sampler) > 0)) {
-        return ebm__fail(EBM_ERR_STATE, "%s needs noise, but the noise_std is 0", NAME);
-    }
     return ebm__kernel_begin(sampler, NAME, EBM__ACCEPTS);
 }
 
 static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t first, int64_t n, const proposal *p) {
     int64_t dim = sampler->dim;
+    double temperature = ebm__sampler_temperature(sampler, first);
+    /* All exponentials first: none waits for a branch on the one before. */
+    for (int64_t r = 0; r < n; r++) {
+        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
+        double log_ratio = (sampler->energy[first + r] - p->energy[r]) / temperature;
+        p->acceptance[r] = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
+        report->acceptance += p->acceptance[r];
+        report->impossible += impossible;
+    }
     for (int64_t r = 0; r < n; r++) {
         int64_t chain = first + r;
-        bool impossible = p->rejected[r] == 0 && isinf(p->energy[r]);
-        double log_ratio = (sampler->energy[chain] - p->energy[r]) / sampler->settings.temperature;
-        double acceptance = p->rejected[r] != 0 || impossible ? 0 : ebm__acceptance(log_ratio);
-        report->acceptance += acceptance;
-        report->impossible += impossible;
-        if (ebm__decide(acceptance, p->uniform[r])) {
+        if (ebm__decide(p->acceptance[r], p->uniform[r])) {
             report->accepted++;
             sampler->energy[chain] = p->energy[r];
         } else {
@@ -48,32 +50,35 @@ static void decide(ebm_sampler *sampler, ebm__chunk_report *report, int64_t firs
     }
 }
 
-static void propose(const ebm_sampler *sampler, int64_t first, int64_t n, proposal *p) {
+/* True when all proposals are finite. */
+static bool propose(const ebm_sampler *sampler, int64_t first, int64_t n, const proposal *p) {
     ebm__sequence noise = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_NOISE};
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, first);
     pass.lo = -INFINITY;
     pass.hi = INFINITY;
+    pass.scale = ebm__metric_scale(sampler);
     int64_t offset = first * sampler->dim;
+    int64_t floats = n * sampler->dim;
     const float *x = sampler->x + offset;
     double unused = 0;
-    if (ebm__has_metric(sampler)) {
+    bool finite;
+    if (ebm__is_dense(sampler)) {
         ebm__metric_propose(sampler, &pass, first, n, x, NULL, p->move, p->y);
+        finite = ebm__simd_used()->finite(floats, p->y) != 0;
     } else {
-        ebm__simd_used()->langevin(&pass, &noise, offset, n * sampler->dim, x, NULL, p->y, &unused);
+        finite = ebm__simd_used()->langevin(&pass, &noise, offset, floats, x, NULL, p->y, &unused) == 0;
     }
     ebm__hold_masked(sampler, n, x, p->y);
+    return finite;
 }
 
 static ebm_status propose_and_decide(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n, proposal *p) {
     ebm__sequence accept = {.seed = sampler->seed, .step = sampler->step, .stream = EBM__STREAM_ACCEPT};
     const float *x = sampler->x + first * sampler->dim;
     float *x_next = sampler->x_next + first * sampler->dim;
-    propose(sampler, first, n, p);
-    for (int64_t r = 0; r < n; r++) {
-        int64_t row = r * sampler->dim;
-        p->rejected[r] = !ebm__bring_inside(sampler, x + row, p->y + row, x_next + row);
-    }
-    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, p->energy, NULL));
+    bool finite = propose(sampler, first, n, p);
+    ebm__bring_inside(sampler, n, finite, x, p->y, x_next, p->rejected);
+    EBM__TRY(ebm__kernel_evaluate(sampler, first, n, x_next, NULL, p->energy, NULL));
     ebm__simd_used()->uniforms(&accept, first, n, p->uniform);
     decide(sampler, &sampler->reports[chunk], first, n, p);
     return EBM_OK;
@@ -83,16 +88,20 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
     int64_t rows = n * sampler->dim * (int64_t)sizeof(float);
     int64_t doubles = n * (int64_t)sizeof(double);
     int64_t floats = n * (int64_t)sizeof(float);
-    int64_t whitened = ebm__has_metric(sampler) ? rows : 0;
-    int64_t bytes = ebm__aligned(rows) + ebm__aligned(whitened) + ebm__aligned(doubles) + ebm__aligned(floats) + n;
+    int64_t mirrored = ebm__reflects(sampler) ? rows : 0;
+    int64_t whitened = ebm__is_dense(sampler) ? rows : 0;
+    int64_t bytes =
+        ebm__aligned(mirrored) + ebm__aligned(whitened) + 2 * ebm__aligned(doubles) + ebm__aligned(floats) + n;
     char *memory = ebm__scratch_borrow(&sampler->scratch, bytes, NAME);
     if (memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     char *next = memory;
-    proposal p = {.y = ebm__cut(&next, rows)};
+    float *y = ebm__cut(&next, mirrored);
+    proposal p = {.y = ebm__reflects(sampler) ? y : sampler->x_next + first * sampler->dim};
     p.move = ebm__cut(&next, whitened);
     p.energy = ebm__cut(&next, doubles);
+    p.acceptance = ebm__cut(&next, doubles);
     p.uniform = ebm__cut(&next, floats);
     p.rejected = ebm__cut(&next, n);
     ebm_status status = propose_and_decide(sampler, chunk, first, n, &p);
@@ -101,4 +110,4 @@ static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64
 }
 
 const ebm__kernel ebm__kernel_random_walk = {
-    .name = NAME, .rejects = true, .uses_noise = true, .begin = begin, .move = move};
+    .name = NAME, .rejects = true, .knows_energies = true, .uses_noise = true, .begin = begin, .move = move};

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a sampler says of its chains. */
+#include <inttypes.h>
+#include <string.h>
+
 #include "core/error.h"
 #include "core/memory.h"
 #include "model/model.h"
-#include "sampler/sampler.h"
+#include "sampler/kernel.h"
 
 ebm_status ebm_sampler_get_steps(const ebm_sampler *sampler, int64_t *steps) {
     EBM__REQUIRE(sampler);
@@ -81,5 +84,22 @@ ebm_status ebm_sampler_get_nonfinite_count(const ebm_sampler *sampler, int64_t *
     EBM__REQUIRE(count);
     EBM__TRY(ebm__readable(&sampler->handle, __func__));
     *count = sampler->report.impossible;
+    return EBM_OK;
+}
+
+ebm_status ebm_sampler_get_trajectory_energies(const ebm_sampler *sampler, int64_t n, double *energy) {
+    EBM__REQUIRE(sampler);
+    if (n < 0 || n > sampler->n_chains) {
+        return ebm__fail(EBM_ERR_ARG, "%s: n is %" PRId64 ", must be 0 to n_chains, %" PRId64, __func__, n,
+                         sampler->n_chains);
+    }
+    EBM__TRY(require_step(sampler, __func__));
+    if (!sampler->report.has_trajectory) {
+        return ebm__fail(EBM_ERR_STATE, "%s: the last step had no trajectories from fresh momenta", __func__);
+    }
+    if (n > 0) {
+        EBM__REQUIRE(energy);
+        memcpy(energy, sampler->trajectory_energy, (size_t)n * sizeof *energy);
+    }
     return EBM_OK;
 }

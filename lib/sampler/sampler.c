@@ -7,8 +7,8 @@
 #include "core/context.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "core/parallel.h"
 #include "model/model.h"
+#include "sampler/tempering.h"
 
 static void destroy_sampler(ebm__handle *handle) {
     ebm_sampler *sampler = (ebm_sampler *)(void *)handle; /* the handle is the first member */
@@ -23,6 +23,7 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->buffer);
     ebm__free(context, sampler->picks);
     ebm__free(context, sampler->energy);
+    ebm__free(context, sampler->trajectory_energy);
     ebm__free(context, sampler->grad);
     ebm__free(context, sampler->momenta);
     ebm__free(context, sampler->momenta_next);
@@ -30,6 +31,7 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->adapt_memory);
     ebm__free(context, sampler->saved_x);
     ebm__free(context, sampler->saved_momenta);
+    ebm__ladder_free(context, &sampler->ladder);
     ebm_model_destroy(sampler->model);
     ebm__free(context, sampler);
 }
@@ -57,19 +59,21 @@ static const ebm__sampler_settings DEFAULTS = {
     .max_depth = 10,
     .metric = EBM_METRIC_IDENTITY,
     .metric_adaptation = 1,
+    .swap_every = 1,
 };
 
 static ebm_status allocate_states(ebm_sampler *sampler, const char *caller) {
-    ebm_context *context = sampler->handle.context;
     int64_t floats;
     if (!ebm__multiply(sampler->n_chains, sampler->dim, &floats)) {
         return ebm__fail(EBM_ERR_OVERFLOW, "%s: n_chains is %" PRId64 ", and n_chains x %" PRId64 " floats do not fit",
                          caller, sampler->n_chains, sampler->dim);
     }
-    EBM__TRY(ebm__alloc(context, floats, sizeof(float), caller, &sampler->x));
-    EBM__TRY(ebm__alloc(context, floats, sizeof(float), caller, &sampler->x_next));
-    int64_t n_chunks = (sampler->n_chains - 1) / EBM__LEAST_CHUNK_ROWS + 1;
-    return ebm__alloc(context, n_chunks, sizeof *sampler->reports, caller, &sampler->reports);
+    ebm__rows rows = {0};
+    ebm_status status = ebm__rows_alloc(sampler, 1, caller, &rows);
+    sampler->x = rows.x;
+    sampler->x_next = rows.x_next;
+    sampler->reports = rows.reports;
+    return status;
 }
 
 ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_chains, uint64_t seed,
@@ -86,6 +90,8 @@ ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_
     ebm__handle_init(&sampler->handle, context, destroy_sampler);
     ebm__scratch_init(&sampler->scratch, context);
     sampler->n_chains = n_chains;
+    sampler->n_rows = n_chains;
+    sampler->ladder.n_rungs = 1;
     sampler->dim = model->dim;
     sampler->seed = seed;
     sampler->settings = DEFAULTS;
@@ -113,19 +119,37 @@ int64_t ebm_sampler_chain_count(const ebm_sampler *sampler) {
     return sampler == NULL ? 0 : sampler->n_chains;
 }
 
-double ebm__sampler_noise_std(const ebm_sampler *sampler) {
+double ebm__sampler_temperature(const ebm_sampler *sampler, int64_t row) {
+    const ebm__ladder *ladder = &sampler->ladder;
+    double factor = ladder->n_rungs == 1 ? 1 : ladder->temperature[row / sampler->n_chains];
+    return sampler->settings.temperature * factor;
+}
+
+double ebm__sampler_step_size(const ebm_sampler *sampler, int64_t row) {
+    const ebm__ladder *ladder = &sampler->ladder;
+    double factor = ladder->n_rungs == 1 ? 1 : ladder->step_size[row / sampler->n_chains];
+    return sampler->settings.step_size * factor;
+}
+
+/* A sigma that is set stands for a temperature, sigma^2 / (2 eta), which is then what the ladder multiplies. */
+double ebm__sampler_noise_std(const ebm_sampler *sampler, int64_t row) {
     const ebm__sampler_settings *s = &sampler->settings;
-    return s->noise_std < 0 ? sqrt(2.0 * s->step_size * s->temperature) : s->noise_std;
+    const ebm__ladder *ladder = &sampler->ladder;
+    if (s->noise_std < 0) {
+        return sqrt(2.0 * ebm__sampler_step_size(sampler, row) * ebm__sampler_temperature(sampler, row));
+    }
+    int64_t rung = row / sampler->n_chains;
+    return s->noise_std * (ladder->n_rungs == 1 ? 1 : sqrt(ladder->step_size[rung] * ladder->temperature[rung]));
 }
 
 bool ebm__sampler_has_bounds(const ebm_sampler *sampler) {
     return isfinite(sampler->settings.lo) || isfinite(sampler->settings.hi);
 }
 
-ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler) {
+ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler, int64_t row) {
     const ebm__sampler_settings *s = &sampler->settings;
-    return (ebm__langevin){.eta = (float)s->step_size,
-                           .sigma = (float)ebm__sampler_noise_std(sampler),
+    return (ebm__langevin){.eta = (float)ebm__sampler_step_size(sampler, row),
+                           .sigma = (float)ebm__sampler_noise_std(sampler, row),
                            .clip = (float)s->grad_clip,
                            .lo = (float)s->lo,
                            .hi = (float)s->hi,

@@ -34,7 +34,22 @@ typedef struct ebm__sampler_settings {
     int32_t max_depth;
     int32_t metric;
     int32_t metric_adaptation;
+    int64_t swap_every;
 } ebm__sampler_settings;
+
+/* Of parallel tempering, see sampler/tempering.h. */
+typedef struct ebm__ladder {
+    int32_t n_rungs;     /* 1: none, and the arrays are NULL */
+    double *temperature; /* n_rungs, relative to the sampler's: 1, then growing */
+    double *step_size;   /* n_rungs, relative to the sampler's: 1 first */
+    double *counts;      /* one block of memory: the swaps' probabilities, summed, and the next two */
+    int64_t *proposed;   /* n_rungs: swaps between a rung and the next */
+    uint8_t *came_from;  /* n_rows: the end of the ladder that the replica in a row has last been at */
+    int64_t round_trips;
+    /* As it was before a trainer's batch of negatives. */
+    double *saved_counts;
+    int64_t saved_round_trips;
+} ebm__ladder;
 
 /* What one piece of a step found out. Summed over the pieces in their order. */
 typedef struct ebm__chunk_report {
@@ -49,6 +64,7 @@ typedef struct ebm__chunk_report {
 /* What the last run, draw or batch of negatives told. */
 typedef struct ebm__sampler_report {
     bool has_stepped;
+    bool has_trajectory;    /* the last step had some, from fresh momenta */
     double grad_rms; /* of the last step */
     double acceptance;
     double mean_leaps;      /* leapfrog steps of a chain in a step */
@@ -67,19 +83,22 @@ struct ebm_sampler {
     ebm__handle handle;
     ebm_model *model; /* kept */
     int64_t n_chains;
+    int64_t n_rows; /* n_rungs x n_chains states, see sampler/tempering.h; the first n_chains are the chains */
     int64_t dim;
     uint64_t seed;
     ebm__sampler_settings settings;
     uint8_t *mask; /* dim, 0 = held; NULL: all free */
 
+    ebm__ladder ladder;
+
     /* The metric, see sampler/metric.h; NULL: the identity. */
     float *inverse_mass;  /* dim, or dim x dim */
-    float *factor;        /* as many */
+    float *factor;        /* as many; where L is diagonal, and where a mask holds coordinates, an ebm__scale */
     double *factor_work;  /* dim x dim, or NULL */
     bool factor_is_stale; /* since the inverse mass or the mask has changed */
 
     bool started;
-    float *x;      /* n_chains x dim: where the chains stand */
+    float *x;      /* n_rows x dim: where the chains stand */
     float *x_next; /* where a step puts them, before it is known to be whole */
     uint64_t step; /* steps made: which noise the next one gets */
     uint64_t episode; /* starts made: which noise the next one gets */
@@ -91,9 +110,11 @@ struct ebm_sampler {
     /* For kernels that accept and reject: energy and gradient where the chains stand. */
     double *energy;
     float *grad;
-    bool knows_chains; /* these are of the chains' states, not of a step that was void */
+    double *trajectory_energy; /* H at the start of the last trajectories */
+    bool knows_energies; /* these are of the chains' states, not of a step that was void */
+    bool knows_chains;   /* and so are the gradients */
 
-    /* For kernels that keep momenta from step to step: n_chains x dim, now and after the step. */
+    /* For kernels that keep momenta from step to step: n_rows x dim, now and after the step. */
     bool has_momenta;
     float *momenta;
     float *momenta_next;
@@ -117,11 +138,20 @@ struct ebm_sampler {
     const atomic_bool *outer_stop; /* the trainer's, while it is at work */
 };
 
+/*
+ * What holds for the rows of the rung in which `row` is: no piece of a step is of more than one rung. Row 0 is where
+ * the sampler's own settings hold.
+ */
+double ebm__sampler_temperature(const ebm_sampler *sampler, int64_t row);
+double ebm__sampler_step_size(const ebm_sampler *sampler, int64_t row);
 /* sigma, set or derived. */
-double ebm__sampler_noise_std(const ebm_sampler *sampler);
+double ebm__sampler_noise_std(const ebm_sampler *sampler, int64_t row);
 /* The settings as a pass of the vector kernels. */
-ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler);
+ebm__langevin ebm__sampler_pass(const ebm_sampler *sampler, int64_t row);
 bool ebm__sampler_has_bounds(const ebm_sampler *sampler);
+
+/* run.c: the mean probability with which the last step was accepted, in one rung. */
+double ebm__sampler_step_acceptance(const ebm_sampler *sampler, int32_t rung);
 
 /* settings.c: the first of n floats that is outside [lo, hi]; -1 when none is. */
 int64_t ebm__sampler_first_outside(int64_t n, const float *x, double lo, double hi);

@@ -41,8 +41,8 @@ ebm_status ebm_sampler_get_kernel(const ebm_sampler *sampler, int32_t *kernel) {
 
 ebm_status ebm_sampler_set_step_size(ebm_sampler *sampler, double eta) {
     EBM__REQUIRE(sampler);
-    return ebm__sampler_set_double(sampler, __func__, "eta", eta, isfinite((float)eta) && (float)eta > 0,
-                                   "finite and above 0", &sampler->settings.step_size);
+    return ebm__sampler_set_double(sampler, __func__, "eta", eta, ebm__is_step_size(eta), EBM__STEP_SIZE_RANGE,
+                                   &sampler->settings.step_size);
 }
 
 ebm_status ebm_sampler_get_step_size(const ebm_sampler *sampler, double *eta) {
@@ -51,20 +51,18 @@ ebm_status ebm_sampler_get_step_size(const ebm_sampler *sampler, double *eta) {
 
 ebm_status ebm_sampler_set_noise_std(ebm_sampler *sampler, double sigma) {
     EBM__REQUIRE(sampler);
-    bool valid = sigma == EBM_NOISE_STD_AUTO || (isfinite((float)sigma) && (sigma == 0 || (float)sigma > 0));
-    return ebm__sampler_set_double(sampler, __func__, "sigma", sigma, valid,
-                                   "finite, 0 or more, or EBM_NOISE_STD_AUTO (-1)", &sampler->settings.noise_std);
+    return ebm__sampler_set_double(sampler, __func__, "sigma", sigma, ebm__is_noise_std(sigma), EBM__NOISE_STD_RANGE,
+                                   &sampler->settings.noise_std);
 }
 
 ebm_status ebm_sampler_get_noise_std(const ebm_sampler *sampler, double *sigma) {
-    EBM__GET(sampler, sigma, ebm__sampler_noise_std(sampler));
+    EBM__GET(sampler, sigma, ebm__sampler_noise_std(sampler, 0));
 }
 
 ebm_status ebm_sampler_set_temperature(ebm_sampler *sampler, double temperature) {
     EBM__REQUIRE(sampler);
-    return ebm__sampler_set_double(sampler, __func__, "temperature", temperature,
-                                   isfinite((float)temperature) && temperature >= 0, "finite and 0 or more",
-                                   &sampler->settings.temperature);
+    return ebm__sampler_set_double(sampler, __func__, "temperature", temperature, ebm__is_temperature(temperature),
+                                   EBM__TEMPERATURE_RANGE, &sampler->settings.temperature);
 }
 
 ebm_status ebm_sampler_get_temperature(const ebm_sampler *sampler, double *temperature) {
@@ -72,8 +70,9 @@ ebm_status ebm_sampler_get_temperature(const ebm_sampler *sampler, double *tempe
 }
 
 ebm_status ebm_sampler_get_implied_temperature(const ebm_sampler *sampler, double *temperature) {
-    EBM__GET(sampler, temperature,
-             ebm__sampler_noise_std(sampler) * ebm__sampler_noise_std(sampler) / (2.0 * sampler->settings.step_size));
+    EBM__REQUIRE(sampler);
+    double sigma = ebm__sampler_noise_std(sampler, 0);
+    EBM__GET(sampler, temperature, sigma * sigma / (2.0 * sampler->settings.step_size));
 }
 
 ebm_status ebm_sampler_set_noise_order(ebm_sampler *sampler, int32_t order) {
@@ -119,7 +118,11 @@ ebm_status ebm_sampler_set_bounds(ebm_sampler *sampler, double lo, double hi, in
     double hi_float = (double)(float)hi;
     EBM__USE(use, sampler);
     if (sampler->started) {
-        EBM__TRY(check_inside(sampler, __func__, "chain", sampler->n_chains, sampler->x, lo_float, hi_float));
+        for (int32_t r = 0; r < sampler->ladder.n_rungs; r++) {
+            const float *x = sampler->x + r * sampler->n_chains * sampler->dim;
+            const char *what = r == 0 ? "chain" : "a hotter replica of chain";
+            EBM__TRY(check_inside(sampler, __func__, what, sampler->n_chains, x, lo_float, hi_float));
+        }
     }
     if (sampler->buffer_started) {
         EBM__TRY(check_inside(sampler, __func__, "buffer state", sampler->settings.capacity, sampler->buffer, lo_float,

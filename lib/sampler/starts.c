@@ -8,13 +8,14 @@
 #include "core/philox.h"
 #include "model/model.h"
 #include "sampler/kernel.h"
+#include "sampler/tempering.h"
 
 /*
  * Moves n floats into the bounds, by the bounds' own rule, while adding sigma times numbers first .. of the sequence.
  */
 static void bound(const ebm_sampler *sampler, const ebm__sequence *sequence, float sigma, int64_t first, int64_t n,
                   float *x) {
-    ebm__langevin pass = ebm__sampler_pass(sampler);
+    ebm__langevin pass = ebm__sampler_pass(sampler, 0);
     double unused = 0;
     pass.sigma = sigma;
     ebm__simd_used()->langevin(&pass, sequence, first, n, x, NULL, x, &unused);
@@ -52,22 +53,30 @@ static ebm_status allocate_buffer(ebm_sampler *sampler, const char *caller) {
                                   : ebm__alloc(context, capacity, sizeof(int64_t), caller, &sampler->picks);
 }
 
-/* The noise of an episode belongs first to the chains, then to the buffer. */
+/* The noise of an episode belongs first to the chains, with their replicas, then to the buffer. */
 static ebm_status start_buffer(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     EBM__TRY(allocate_buffer(sampler, caller));
-    fill_noise(sampler, episode, sampler->n_chains * sampler->dim, sampler->settings.capacity * sampler->dim,
+    fill_noise(sampler, episode, sampler->n_rows * sampler->dim, sampler->settings.capacity * sampler->dim,
                sampler->buffer);
     sampler->buffer_started = true;
     return EBM_OK;
+}
+
+/* What is known of where the chains stood is of no use any more. */
+static void forget_energies(ebm_sampler *sampler) {
+    sampler->knows_energies = false;
+    sampler->knows_chains = false;
 }
 
 static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     if (needs_buffer(sampler)) {
         EBM__TRY(start_buffer(sampler, episode, caller));
     }
-    fill_noise(sampler, episode, 0, sampler->n_chains * sampler->dim, sampler->x);
+    fill_noise(sampler, episode, 0, sampler->n_rows * sampler->dim, sampler->x);
+    ebm__tempering_forget(sampler, 0, sampler->n_chains);
     sampler->started = true;
     sampler->has_momenta = false;
+    forget_energies(sampler);
     return EBM_OK;
 }
 
@@ -103,14 +112,17 @@ static void pick_rows(ebm_sampler *sampler) {
     }
 }
 
-/* Fresh noise for one chain's free coordinates. */
+/* Fresh noise for the free coordinates of one chain, and of its replicas. */
 static void restart_chain(ebm_sampler *sampler, int64_t chain) {
     int64_t dim = sampler->dim;
-    float *x = sampler->x + chain * dim;
-    float *noise = sampler->x_next + chain * dim; /* free between steps */
-    fill_noise(sampler, sampler->episode, chain * dim, dim, noise);
-    ebm__hold_masked(sampler, 1, x, noise);
-    memcpy(x, noise, (size_t)dim * sizeof *x);
+    for (int64_t row = chain; row < sampler->n_rows; row += sampler->n_chains) {
+        float *x = sampler->x + row * dim;
+        float *noise = sampler->x_next + row * dim; /* free between steps */
+        fill_noise(sampler, sampler->episode, row * dim, dim, noise);
+        ebm__hold_masked(sampler, 1, x, noise);
+        memcpy(x, noise, (size_t)dim * sizeof *x);
+    }
+    ebm__tempering_forget(sampler, chain, 1);
 }
 
 static void restart_some(ebm_sampler *sampler) {
@@ -125,14 +137,15 @@ static void restart_some(ebm_sampler *sampler) {
     }
 }
 
-/* Chain c starts at row c of the batch, or, when that is shorter, at row c modulo n. */
+/* Chain c, with its replicas, starts at row c of the batch, or, when that is shorter, at row c modulo n. */
 static void copy_data(ebm_sampler *sampler, int64_t n, const float *data) {
     int64_t dim = sampler->dim;
-    for (int64_t c = 0; c < sampler->n_chains; c++) {
-        memcpy(sampler->x + c * dim, data + (c % n) * dim, (size_t)dim * sizeof *data);
+    for (int64_t row = 0; row < sampler->n_rows; row++) {
+        memcpy(sampler->x + row * dim, data + (row % sampler->n_chains % n) * dim, (size_t)dim * sizeof *data);
     }
     ebm__sequence unused = {.seed = sampler->seed, .step = sampler->episode, .stream = EBM__STREAM_START};
-    bound(sampler, &unused, 0, 0, sampler->n_chains * dim, sampler->x);
+    bound(sampler, &unused, 0, 0, sampler->n_rows * dim, sampler->x);
+    ebm__tempering_forget(sampler, 0, sampler->n_chains);
 }
 
 static ebm_status go_on(ebm_sampler *sampler, const char *caller) {
@@ -148,7 +161,7 @@ static ebm_status go_on(ebm_sampler *sampler, const char *caller) {
 }
 
 static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
-    int64_t floats = sampler->n_chains * sampler->dim;
+    int64_t floats = sampler->n_rows * sampler->dim;
     if (sampler->saved_x == NULL) {
         EBM__TRY(ebm__alloc(sampler->handle.context, floats, sizeof(float), caller, &sampler->saved_x));
     }
@@ -165,6 +178,7 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
     sampler->saved_episode = sampler->episode;
     sampler->saved_started = sampler->started;
     sampler->saved_report = sampler->report;
+    ebm__ladder_save(sampler);
     return EBM_OK;
 }
 
@@ -202,6 +216,7 @@ ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const f
     sampler->episode++;
     sampler->started = true;
     sampler->has_momenta = sampler->has_momenta && all_go_on(sampler);
+    forget_energies(sampler); /* the parameters have changed */
     return EBM_OK;
 }
 
@@ -216,8 +231,9 @@ void ebm__sampler_finish_negatives(ebm_sampler *sampler) {
 }
 
 void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
-    size_t bytes = (size_t)(sampler->n_chains * sampler->dim) * sizeof(float);
+    size_t bytes = (size_t)(sampler->n_rows * sampler->dim) * sizeof(float);
     memcpy(sampler->x, sampler->saved_x, bytes);
+    forget_energies(sampler);
     sampler->has_momenta = sampler->saved_has_momenta;
     if (sampler->has_momenta) {
         memcpy(sampler->momenta, sampler->saved_momenta, bytes);
@@ -226,6 +242,7 @@ void ebm__sampler_undo_negatives(ebm_sampler *sampler) {
     sampler->episode = sampler->saved_episode;
     sampler->started = sampler->saved_started;
     sampler->report = sampler->saved_report;
+    ebm__ladder_restore(sampler);
 }
 
 ebm_status ebm_sampler_restart(ebm_sampler *sampler) {
@@ -263,7 +280,9 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
         EBM__TRY(start_from_noise(sampler, EBM__FIRST_EPISODE, __func__));
     }
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
+    ebm__tempering_spread(sampler, n);
     sampler->has_momenta = false;
+    forget_energies(sampler);
     return EBM_OK;
 }
 

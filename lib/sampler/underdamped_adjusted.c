@@ -19,9 +19,15 @@ static ebm_status begin(ebm_sampler *sampler) {
 }
 
 static ebm_status move(ebm_sampler *sampler, int64_t chunk, int64_t first, int64_t n) {
-    const ebm__trajectory plan = {.n_leaps = 1, .keeps_momenta = true, .kept = ebm__kept_momentum(sampler)};
+    const ebm__trajectory plan = {.n_leaps = 1, .keeps_momenta = true, .kept = ebm__kept_momentum(sampler, first)};
     return ebm__trajectory_move(sampler, &plan, chunk, first, n);
 }
 
 const ebm__kernel ebm__kernel_underdamped_adjusted = {
-    .name = NAME, .rejects = true, .knows_chains = true, .keeps_momenta = true, .begin = begin, .move = move};
+    .name = NAME,
+    .rejects = true,
+    .knows_energies = true,
+    .knows_chains = true,
+    .keeps_momenta = true,
+    .begin = begin,
+    .move = move};

@@ -44,6 +44,7 @@ while [ $round -lt $rounds ]; do
     echo "round $((round + 1)) of $rounds" >&2
     "$programs/bench_normals" $quick
     "$programs/bench_langevin" $quick
+    "$programs/bench_kernels" $quick
     peer 1 bench_langevin_peers.py
     for threads in 1 2; do
         "$programs/bench_training" $threads $quick
@@ -63,3 +64,5 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 echo "CPU: ${cpu:-$(uname -m)}, $(nproc) threads. BLAS: ${blas:-linked in}. ${peers:-No peers}. Rounds: $rounds."
 echo
 awk -f "$here/table.awk" "$lines"
+echo
+sh "$here/nuts.sh" $quick "$build"

@@ -33,6 +33,20 @@ function print_row(label, mine, with_peers,    floor, peer, i) {
     }
     print ""
 }
+# What kernels do outside the callback. "x": how many passes over the states with noise that is.
+function print_kernels(    r, titled) {
+    for (r = 1; r <= n_rows; r++) {
+        row = rows[r]
+        if (!has("own")) { continue }
+        if (!titled++) {
+            print ""
+            print "| | unit | own work, a coordinate | noise pass | x | one chain, 10-D, a step |"
+            print "|---|---|---|---|---|---|"
+        }
+        printf "| %s | ns | %s | %s | %s | %s |\n", row, number(of("own")), number(of("noise-pass")),
+            number(of("ratio")), number(of("one-chain"))
+    }
+}
 BEGIN { split("torch autograd numpy", peers, " ") }
 NF == 5 && $1 !~ /^#/ {
     row = $1 " " $2
@@ -56,4 +70,5 @@ END {
         row = rows[r]
         if (has("mala")) { sub("langevin", "mala", row); label = row; row = rows[r]; print_row(label, of("mala"), 0) }
     }
+    print_kernels()
 }

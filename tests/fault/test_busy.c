@@ -37,6 +37,11 @@ static int32_t no_progress(const ebm_trainer *trainer, void *data) {
     return EBM_CB_OK;
 }
 
+static int32_t no_draw(int64_t draw, int64_t n_chains, int64_t dim, const float *x, void *data) {
+    (void)draw, (void)n_chains, (void)dim, (void)x, (void)data;
+    return EBM_CB_OK;
+}
+
 /* BUSY, with the function's own name first in the message, when `busy`; anything but BUSY otherwise. */
 #define expect(busy, function, ...)                                                          \
     do {                                                                                     \
@@ -89,7 +94,13 @@ static void try_model(fixture *f) {
         expect(true, ebm_model_init_params, m, 1);
         expect(true, ebm_model_set_init, m, test_init);
         expect(true, ebm_model_set_release, m, release);
+        const int32_t kind = EBM_TRANSFORM_NONE;
+        const int64_t size = DIM;
+        ebm_model *transformed = NULL;
+        expect(true, ebm_transformed_create, f->context, m, 1, &kind, &size, NULL, NULL, &transformed);
     }
+    expect(false, ebm_transformed_constrain, m, 1, f->data, grad); /* reads what never changes */
+    expect(false, ebm_transformed_unconstrain, m, 1, f->data, grad);
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
     expect(busy, ebm_model_get_sign, m, &number);
@@ -105,10 +116,12 @@ static void try_sampler(fixture *f) {
     ebm_sampler *s = f->sampler;
     bool busy = f->sampler_busy;
     float x[3 * CHAINS * DIM];
+    char table[128 * (DIM + 16)];
     uint8_t mask[DIM];
     int32_t number;
     int64_t count;
     double value;
+    const double one = 1;
     assert_int_equal(ebm_sampler_chain_count(s), CHAINS);
     expect(busy, ebm_sampler_set_kernel, s, EBM_KERNEL_LANGEVIN);
     expect(busy, ebm_sampler_get_kernel, s, &number);
@@ -137,6 +150,15 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_metric_adaptation, s, &number);
     expect(busy, ebm_sampler_set_max_depth, s, 10);
     expect(busy, ebm_sampler_get_max_depth, s, &number);
+    expect(busy, ebm_sampler_set_ladder, s, 1, NULL);
+    expect(busy, ebm_sampler_get_ladder, s, 1, &value);
+    expect(busy, ebm_sampler_set_rung_step_sizes, s, 1, &one);
+    expect(busy, ebm_sampler_get_rung_step_sizes, s, 1, &value);
+    expect(busy, ebm_sampler_set_swap_every, s, 1);
+    expect(busy, ebm_sampler_get_swap_every, s, &count);
+    expect(busy, ebm_sampler_get_swap_rates, s, 0, NULL);
+    expect(busy, ebm_sampler_get_round_trips, s, &count);
+    assert_int_equal(ebm_sampler_rung_count(s), 1);
     expect(busy, ebm_sampler_set_mask, s, NULL);
     expect(busy, ebm_sampler_get_mask, s, mask);
     expect(busy, ebm_sampler_set_start, s, EBM_START_PERSISTENT);
@@ -153,14 +175,23 @@ static void try_sampler(fixture *f) {
     expect(busy, ebm_sampler_get_nonfinite_count, s, &count);
     expect(busy, ebm_sampler_get_divergent_count, s, &count);
     expect(busy, ebm_sampler_get_mean_leapfrog_steps, s, &value);
+    expect(busy, ebm_sampler_get_trajectory_energies, s, 0, &value);
     expect(busy || f->model_busy, ebm_sampler_get_mean_energy, s, &value);
     expect(busy || f->model_busy, ebm_sampler_run, s, 0);
     expect(busy || f->model_busy, ebm_sampler_adapt, s, 0, 0.5);
+    expect(busy || f->model_busy, ebm_sampler_tune_ladder, s, 0);
+    expect(busy || f->model_busy, ebm_sampler_anneal, s, 0, NULL, NULL, NULL, 1);
     expect(busy || f->model_busy, ebm_sampler_draw, s, 0, 1, x);
+    expect(busy || f->model_busy, ebm_sampler_draw_each, s, 0, 1, no_draw, NULL);
     if (busy) { /* elsewhere these would disturb the run */
         expect(true, ebm_sampler_run, s, 1);
         expect(true, ebm_sampler_adapt, s, 1, 0.5);
+        expect(true, ebm_sampler_tune_ladder, s, 10);
+        expect(true, ebm_sampler_anneal, s, 1, &one, &one, &one, 1);
+        expect(true, ebm_sampler_set_ladder, s, 2, (const double[]){1, 2});
         expect(true, ebm_sampler_draw, s, 3, 1, x);
+        expect(true, ebm_sampler_draw_each, s, 3, 1, no_draw, NULL);
+        expect(true, ebm_sampler_summarize, s, 3, 1, NULL, NULL, sizeof table, table);
         expect(true, ebm_sampler_restart, s);
         expect(true, ebm_sampler_set_states, s, CHAINS, x);
     }

@@ -220,6 +220,52 @@ static void test_impossible_region(void **state) {
     }
 }
 
+/* E = exp(x^2 / 2): finite in double far beyond where its gradient is in float. */
+static int32_t steep(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
+                     void *user_data) {
+    (void)theta;
+    (void)user_data;
+    for (int64_t i = 0; i < n * dim; i++) {
+        double e = exp(fmin((double)x[i] * (double)x[i] / 2, 700));
+        if (energy != NULL) {
+            energy[i] = e;
+        }
+        if (grad_x != NULL) {
+            grad_x[i] = (float)(e * (double)x[i]);
+        }
+    }
+    return EBM_CB_OK;
+}
+
+/* Such a proposal would never be accepted: it is rejected, and counted; who cannot reject says what it saw. */
+static void test_gradients_overflow(void **state) {
+    enum { N = 200 };
+    (void)state;
+    for (int k = 0; k < N_EXACT + N_INEXACT; k++) {
+        ebm_model *model = NULL;
+        ebm_sampler *sampler = NULL;
+        int64_t impossible;
+        float x[N];
+        assert_ok(ebm_model_create(NULL, 1, steep, NULL, NULL, &model));
+        assert_ok(ebm_sampler_create(NULL, model, N, 3, &sampler));
+        assert_ok(ebm_sampler_set_kernel(sampler, k < N_EXACT ? EXACT[k] : INEXACT[k - N_EXACT]));
+        assert_ok(ebm_sampler_set_step_size(sampler, 20));
+        assert_status(ebm_sampler_run(sampler, 20), k < N_EXACT ? EBM_OK : EBM_ERR_NONFINITE);
+        assert_ok(ebm_sampler_get_nonfinite_count(sampler, &impossible));
+        if (k >= N_EXACT) {
+            assert_message("infinity in grad_x");
+        } else if (EXACT[k] != EBM_KERNEL_RANDOM_WALK) { /* which has no gradients */
+            assert_true(impossible > 0);
+        }
+        assert_ok(ebm_sampler_get_states(sampler, N, x));
+        for (int i = 0; i < N && k < N_EXACT; i++) {
+            assert_true(fabsf(x[i]) < 10);
+        }
+        ebm_sampler_destroy(sampler);
+        ebm_model_destroy(model);
+    }
+}
+
 /* A step size that throws chains out of the floats. */
 static void test_states_overflow(void **state) {
     (void)state;
@@ -495,6 +541,7 @@ static void test_gap_limit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_calls), cmocka_unit_test(test_sampler), cmocka_unit_test(test_impossible_region),
+        cmocka_unit_test(test_gradients_overflow),
         cmocka_unit_test(test_states_overflow), cmocka_unit_test(test_trainer), cmocka_unit_test(test_unwritten),
         cmocka_unit_test(test_log_density), cmocka_unit_test(test_arguments), cmocka_unit_test(test_explosion),
         cmocka_unit_test(test_moments), cmocka_unit_test(test_noise_overflow), cmocka_unit_test(test_gap_limit),

@@ -47,7 +47,10 @@ enum {
     HMC = 1024,
     NUTS = 2048,
     UNDERDAMPED = 4096,
-    DENSE = 8192 /* a metric */
+    DENSE = 8192, /* a metric */
+    LADDER = 16384,
+    WALK = 32768, /* random */
+    TRANSFORMED = 65536
 };
 
 static int32_t kernel_of(int flags) {
@@ -55,6 +58,7 @@ static int32_t kernel_of(int flags) {
            : (flags & HMC) != 0         ? EBM_KERNEL_HMC
            : (flags & NUTS) != 0        ? EBM_KERNEL_NUTS
            : (flags & UNDERDAMPED) != 0 ? EBM_KERNEL_UNDERDAMPED
+           : (flags & WALK) != 0        ? EBM_KERNEL_RANDOM_WALK
                                         : EBM_KERNEL_LANGEVIN;
 }
 
@@ -68,6 +72,9 @@ static void setup_sampler_and_trainer(fixture *f, int flags) {
     if ((flags & DENSE) != 0) {
         assert_ok(ebm_sampler_set_metric(f->sampler, EBM_METRIC_DENSE, 0, NULL));
     }
+    if ((flags & LADDER) != 0) {
+        assert_ok(ebm_sampler_set_ladder(f->sampler, 3, (const double[]){1, 2, 4}));
+    }
     assert_ok(ebm_trainer_create(NULL, f->model, f->sampler, &f->trainer));
     assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
     assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
@@ -78,6 +85,8 @@ static void setup_sampler_and_trainer(fixture *f, int flags) {
         assert_ok(ebm_trainer_set_data_noise(f->trainer, 0.1));
     }
 }
+
+static ebm_status transform(fixture *f, ebm_model *inner, ebm_model **out);
 
 static void setup(fixture *f, int flags) {
     const int64_t widths[] = {16, 8};
@@ -94,6 +103,11 @@ static void setup(fixture *f, int flags) {
         assert_ok(ebm_model_init_params(f->model, 3));
     } else {
         f->model = test_model_create(f->context, DIM, 1, &f->host);
+    }
+    if ((flags & TRANSFORMED) != 0) {
+        ebm_model *inner = f->model;
+        assert_ok(transform(f, inner, &f->model));
+        ebm_model_destroy(inner);
     }
     setup_sampler_and_trainer(f, flags);
     if ((flags & WARM) != 0) {
@@ -152,6 +166,19 @@ static ebm_status create_conv(fixture *f) {
 static ebm_status create_sum(fixture *f) {
     ebm_model *parts[2] = {f->model, f->model};
     return ebm_sum_create(f->context, 2, parts, NULL, &f->made_model);
+}
+
+/* Of `inner`: positive, on an interval, free. */
+static ebm_status transform(fixture *f, ebm_model *inner, ebm_model **out) {
+    const int32_t kinds[] = {EBM_TRANSFORM_LOWER, EBM_TRANSFORM_INTERVAL, EBM_TRANSFORM_NONE};
+    const int64_t sizes[] = {1, 1, 1};
+    const double lo[] = {0, -1, 0};
+    const double hi[] = {0, 2, 0};
+    return ebm_transformed_create(f->context, inner, 3, kinds, sizes, lo, hi, out);
+}
+
+static ebm_status create_transformed(fixture *f) {
+    return transform(f, f->model, &f->made_model);
 }
 
 static ebm_status create_sampler(fixture *f) {
@@ -217,8 +244,28 @@ static ebm_status adapt(fixture *f) {
     return ebm_sampler_adapt(f->sampler, 30, 0.8);
 }
 
+static ebm_status set_ladder(fixture *f) {
+    int32_t before = ebm_sampler_rung_count(f->sampler);
+    ebm_status status = ebm_sampler_set_ladder(f->sampler, 4, (const double[]){1, 2, 4, 8});
+    assert_int_equal(ebm_sampler_rung_count(f->sampler), status == EBM_OK ? 4 : before);
+    return status;
+}
+
+static ebm_status tune_ladder(fixture *f) {
+    return ebm_sampler_tune_ladder(f->sampler, 30);
+}
+
+static ebm_status anneal(fixture *f) {
+    return ebm_sampler_anneal(f->sampler, 2, NULL, NULL, (const double[]){2, 1}, 2);
+}
+
 static ebm_status draw(fixture *f) {
     return ebm_sampler_draw(f->sampler, 2, 1, f->out);
+}
+
+static ebm_status summarize(fixture *f) {
+    static char table[128 * (DIM + 16)];
+    return ebm_sampler_summarize(f->sampler, 20, 1, NULL, NULL, sizeof table, table);
 }
 
 static ebm_status restart(fixture *f) {
@@ -265,6 +312,7 @@ static const scene SCENES[] = {
     {"mlp_create", create_mlp, 0, false},
     {"conv_create", create_conv, 0, false},
     {"sum_create", create_sum, 0, false},
+    {"transformed_create", create_transformed, 0, false},
     {"sampler_create", create_sampler, 0, false},
     {"trainer_create", create_trainer, 0, false},
     {"add_tensor", add_tensor, OPEN, false},
@@ -273,6 +321,8 @@ static const scene SCENES[] = {
     {"energy, MLP", energy, MLP, false},
     {"energy, MLP, threads", energy, MLP | THREADS, false},
     {"grad_x, MLP", grad_x, MLP, false},
+    {"grad_x, transformed", grad_x, TRANSFORMED, false},
+    {"param_grad, transformed, MLP, threads", param_grad, TRANSFORMED | MLP | THREADS, false},
     {"param_grad", param_grad, 0, false},
     {"param_grad, MLP, threads", param_grad, MLP | THREADS, false},
     {"check_gradients", check_gradients, 0, false},
@@ -287,9 +337,22 @@ static const scene SCENES[] = {
     {"run, NUTS, MLP, threads", run, NUTS | MLP | THREADS, false},
     {"run, NUTS, dense metric", run, NUTS | DENSE, false},
     {"run, underdamped", run, UNDERDAMPED, false},
+    {"run, NUTS, transformed, MLP, threads", run, NUTS | TRANSFORMED | MLP | THREADS, false},
     {"set_metric", set_metric, 0, false},
     {"adapt", adapt, NUTS | DENSE, false},
+    {"set_ladder", set_ladder, UNDERDAMPED, false},
+    {"set_ladder again", set_ladder, LADDER | UNDERDAMPED | WARM, false},
+    {"run, ladder", run, LADDER, false},
+    {"run, MALA, MLP, ladder, threads", run, LADDER | MALA | MLP | THREADS, false},
+    {"run, random walk, ladder", run, LADDER | WALK, false},
+    {"run, underdamped, ladder", run, LADDER | UNDERDAMPED, false},
+    {"adapt, ladder", adapt, LADDER | MALA, false},
+    {"tune_ladder", tune_ladder, LADDER | MALA, false},
+    {"anneal", anneal, LADDER, false},
+    {"step, underdamped, ladder", step, LADDER | UNDERDAMPED, false},
+    {"step, buffer, ladder", step, LADDER | BUFFER | EXTRAS, false},
     {"draw", draw, MALA | BUFFER, false},
+    {"summarize", summarize, NUTS, true},
     {"restart", restart, BUFFER, false},
     {"get_states", get_states, BUFFER, false},
     {"set_states", set_states, BUFFER, false},
@@ -453,9 +516,12 @@ static void test_none_after_the_first(void **state) {
 }
 
 static void test_none_after_the_first_of_other_kernels(void **state) {
-    static const int kernels[] = {MALA | DENSE, HMC, HMC | DENSE, NUTS, NUTS | DENSE, UNDERDAMPED, UNDERDAMPED | DENSE};
+    static const int kernels[] = {MALA | DENSE,  HMC,           HMC | DENSE,          NUTS,
+                                  NUTS | DENSE,  UNDERDAMPED,   UNDERDAMPED | DENSE,  LADDER,
+                                  LADDER | MALA, LADDER | WALK, LADDER | UNDERDAMPED, LADDER | NUTS,
+                                  MALA | TRANSFORMED};
     (void)state;
-    for (int c = 0; c < 2 * 7; c++) {
+    for (int c = 0; c < 2 * (int)(sizeof kernels / sizeof *kernels); c++) {
         static fixture f;
         int flags = kernels[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
         setup(&f, flags);

@@ -90,6 +90,7 @@ INTEGER_SETTING(sampler, sampler, start, int32_t)
 INTEGER_SETTING(sampler, sampler, leapfrog_steps, int64_t)
 INTEGER_SETTING(sampler, sampler, metric_adaptation, int32_t)
 INTEGER_SETTING(sampler, sampler, max_depth, int32_t)
+INTEGER_SETTING(sampler, sampler, swap_every, int64_t)
 INTEGER_SETTING(trainer, trainer, optimizer, int32_t)
 INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
@@ -164,6 +165,7 @@ static const struct {
     {DOUBLE(sampler, leapfrog_steps), "n", 10, 1, INT64_MAX},
     {DOUBLE(sampler, metric_adaptation), "on", 1, 0, 1},
     {DOUBLE(sampler, max_depth), "depth", 10, 1, 20},
+    {DOUBLE(sampler, swap_every), "n_steps", 1, 1, INT64_MAX},
     {DOUBLE(trainer, optimizer), "optimizer", 2, 1, 3},
     {DOUBLE(trainer, mcmc_steps), "k", 20, 1, INT64_MAX},
     {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},
@@ -294,6 +296,46 @@ static void test_buffer(void **state) {
     assert_true(capacity == 0 && probability == 0.5);
 }
 
+static void test_ladder(void **state) {
+    const double good[] = {1, 1.5, 1e30};
+    const struct {
+        double t[3];
+        const char *argument, *value;
+    } bad[] = {{{1.1, 2, 3}, "temperatures[0]", "1.1"}, {{0, 2, 3}, "temperatures[0]", "0"},
+               {{1, 1, 3}, "temperatures[1]", "1"},     {{1, 0.5, 3}, "temperatures[1]", "0.5"},
+               {{1, 2, 2}, "temperatures[2]", "2"},     {{1, NOT, 2}, "temperatures[1]", "nan"},
+               {{NOT, 2, 3}, "temperatures[0]", "nan"}, {{1, 2, INF}, "temperatures[2]", "inf"},
+               {{1, 2, 1e39}, "temperatures[2]", "1e+39"}};
+    const struct {
+        double f[3];
+        const char *argument, *value;
+    } bad_factors[] = {{{2, 1, 1}, "factors[0]", "2"},    {{1, 0, 1}, "factors[1]", "0"},
+                       {{1, 1, -1}, "factors[2]", "-1"},  {{1, NOT, 1}, "factors[1]", "nan"},
+                       {{1, 1, INF}, "factors[2]", "inf"}, {{1, 1e-50, 1}, "factors[1]", "1e-50"}};
+    double got[3];
+    (void)state;
+    assert_ok(ebm_sampler_get_ladder(sampler, 1, got));
+    assert_true(got[0] == 1);
+    assert_ok(ebm_sampler_get_rung_step_sizes(sampler, 1, got));
+    assert_true(got[0] == 1);
+    assert_ok(ebm_sampler_set_ladder(sampler, 3, good));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_refusal(ebm_sampler_set_ladder(sampler, 3, bad[i].t), "ebm_sampler_set_ladder", bad[i].argument,
+                       bad[i].value);
+    }
+    assert_ok(ebm_sampler_get_ladder(sampler, 3, got));
+    assert_memory_equal(got, good, sizeof got);
+    assert_ok(ebm_sampler_set_rung_step_sizes(sampler, 3, good));
+    for (size_t i = 0; i < sizeof bad_factors / sizeof bad_factors[0]; i++) {
+        assert_refusal(ebm_sampler_set_rung_step_sizes(sampler, 3, bad_factors[i].f), "ebm_sampler_set_rung_step_sizes",
+                       bad_factors[i].argument, bad_factors[i].value);
+    }
+    assert_ok(ebm_sampler_get_rung_step_sizes(sampler, 3, got));
+    assert_memory_equal(got, good, sizeof got);
+    assert_ok(ebm_sampler_set_ladder(sampler, 1, NULL));
+    assert_int_equal(ebm_sampler_rung_count(sampler), 1);
+}
+
 static void test_learning_rate_decay(void **state) {
     int32_t decay;
     double ratio;
@@ -349,6 +391,21 @@ static void test_betas_and_progress(void **state) {
 }
 
 /* Settings that do not go together are found when they are used. */
+static void test_ladder_needs(void **state) {
+    (void)state;
+    assert_ok(ebm_sampler_set_ladder(sampler, 2, (const double[]){1, 2}));
+    assert_ok(ebm_sampler_set_temperature(sampler, 0));
+    assert_status(ebm_sampler_run(sampler, 1), EBM_ERR_STATE);
+    assert_message("a ladder needs a temperature");
+    assert_ok(ebm_sampler_set_noise_std(sampler, 0.1)); /* it implies one */
+    assert_ok(ebm_sampler_run(sampler, 1));
+    assert_ok(ebm_sampler_set_temperature(sampler, 1));
+    assert_ok(ebm_sampler_set_noise_std(sampler, 0));
+    assert_status(ebm_sampler_run(sampler, 1), EBM_ERR_STATE);
+    assert_ok(ebm_sampler_set_ladder(sampler, 1, NULL)); /* descent needs none */
+    assert_ok(ebm_sampler_run(sampler, 1));
+}
+
 static void test_mala_needs(void **state) {
     (void)state;
     assert_ok(ebm_sampler_set_kernel(sampler, EBM_KERNEL_MALA));
@@ -374,6 +431,7 @@ int main(void) {
         TEST(test_mask),        TEST(test_noise_start),
         TEST(test_buffer),      TEST(test_learning_rate_decay),
         TEST(test_betas_and_progress), TEST(test_mala_needs),
+        TEST(test_ladder),      TEST(test_ladder_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

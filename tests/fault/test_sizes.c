@@ -77,6 +77,14 @@ static void test_shapes(void **state) {
     const int64_t wide_fit[] = {INT32_MAX, INT32_MAX};
     refuse(EBM_ERR_OVERFLOW, "", ebm_mlp_create, f.context, 2, 2, wide_fit, EBM_ACT_SILU, &model);
     refuse(EBM_ERR_OVERFLOW, "", ebm_gaussian_create, f.context, INT32_MAX, NULL, NULL, &model);
+    const int32_t plain[] = {EBM_TRANSFORM_NONE, EBM_TRANSFORM_NONE};
+    for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++) {
+        const int64_t sizes[] = {1, dims[i]};
+        refuse(EBM_ERR_ARG, "sizes[1] is ", ebm_transformed_create, f.context, f.model, 2, plain, sizes, NULL, NULL,
+               &model);
+    }
+    refuse(EBM_ERR_ARG, "n_blocks is -1", ebm_transformed_create, f.context, f.model, -1, plain, dims, NULL, NULL,
+           &model);
     const int64_t ones[] = {1};
     refuse(EBM_ERR_ARG, "activation is 0", ebm_mlp_create, f.context, 2, 1, ones, 0, &model);
     refuse(EBM_ERR_ARG, "activation is 5", ebm_mlp_create, f.context, 2, 1, ones, 5, &model);
@@ -165,6 +173,10 @@ static void test_rows(void **state) {
                  {INT64_MIN, EBM_ERR_ARG, "n is -9223372036854775808"},
                  {OVER, EBM_ERR_OVERFLOW, "n is 2305843009213693952"},
                  {INT64_MAX, EBM_ERR_OVERFLOW, "n is 9223372036854775807"}};
+    const int32_t kind = EBM_TRANSFORM_NONE;
+    const int64_t size = DIM;
+    ebm_model *transformed = NULL;
+    assert_ok(ebm_transformed_create(f.context, f.model, 1, &kind, &size, NULL, NULL, &transformed));
     for (int i = 0; i < 4; i++) {
         int64_t n = sizes[i].n;
         ebm_status status = sizes[i].status;
@@ -173,6 +185,8 @@ static void test_rows(void **state) {
         refuse(status, text, ebm_model_grad_x, f.model, n, x, energy, grad);
         refuse(status, text, ebm_model_param_grad, f.model, n, x, x, energy, PARAMS, grad);
         refuse(status, text, ebm_model_check_gradients, f.model, n, x, NULL, NULL);
+        refuse(status, text, ebm_transformed_constrain, transformed, n, x, grad);
+        refuse(status, text, ebm_transformed_unconstrain, transformed, n, x, grad);
         refuse(status, text, ebm_trainer_step, f.trainer, n, x);
         refuse(status, text, ebm_trainer_fit, f.trainer, n, x, 1);
         refuse(status, text, ebm_trainer_gradient, f.trainer, n, x, PARAMS, grad);
@@ -186,6 +200,7 @@ static void test_rows(void **state) {
         refuse(EBM_ERR_ARG, "n_params is ", ebm_model_param_grad, f.model, 1, x, x, energy, n, grad);
         refuse(EBM_ERR_ARG, "n_params is ", ebm_trainer_gradient, f.trainer, 1, x, n, grad);
     }
+    ebm_model_destroy(transformed);
     refuse(EBM_ERR_ARG, "n is 4", ebm_sampler_get_states, f.sampler, CHAINS + 1, x);
     refuse(EBM_ERR_ARG, "'nothing'", ebm_model_get_tensor, f.model, "nothing", 1, x);
     refuse(EBM_ERR_ARG, "n_steps is -1", ebm_sampler_run, f.sampler, -1);
@@ -193,6 +208,27 @@ static void test_rows(void **state) {
     refuse(EBM_ERR_ARG, "thin is 0", ebm_sampler_draw, f.sampler, 1, 0, x);
     refuse(EBM_ERR_OVERFLOW, "n_draws is 8589934592", ebm_sampler_draw, f.sampler, HUGE_SIZE, HUGE_SIZE, x);
     refuse(EBM_ERR_OVERFLOW, "n_draws is ", ebm_sampler_draw, f.sampler, INT64_MAX, 1, x);
+    refuse(EBM_ERR_ARG, "n is 4", ebm_sampler_get_trajectory_energies, f.sampler, CHAINS + 1, energy);
+    const double up[] = {1, 2, 3};
+    double numbers[3];
+    refuse(EBM_ERR_ARG, "n_rungs is 0", ebm_sampler_set_ladder, f.sampler, 0, NULL);
+    refuse(EBM_ERR_ARG, "n_rungs is -1", ebm_sampler_set_ladder, f.sampler, -1, up);
+    refuse(EBM_ERR_ARG, "n is 3, must be 1", ebm_sampler_get_ladder, f.sampler, 3, numbers);
+    refuse(EBM_ERR_ARG, "n is 0, must be 1", ebm_sampler_get_rung_step_sizes, f.sampler, 0, numbers);
+    refuse(EBM_ERR_ARG, "n is -1, must be 1", ebm_sampler_set_rung_step_sizes, f.sampler, -1, up);
+    refuse(EBM_ERR_ARG, "n is 1, must be 0", ebm_sampler_get_swap_rates, f.sampler, 1, numbers);
+    refuse(EBM_ERR_ARG, "n_steps is -1", ebm_sampler_tune_ladder, f.sampler, -1);
+    refuse(EBM_ERR_STATE, "no ladder", ebm_sampler_tune_ladder, f.sampler, 10);
+    assert_ok(ebm_sampler_set_ladder(f.sampler, 3, up));
+    assert_ok(ebm_sampler_set_swap_every(f.sampler, INT64_MAX));
+    refuse(EBM_ERR_ARG, "n_steps is 10, must be at least 9223372036854775807", ebm_sampler_tune_ladder, f.sampler, 10);
+    assert_ok(ebm_sampler_set_swap_every(f.sampler, 5));
+    refuse(EBM_ERR_ARG, "n_steps is 9, must be at least 10", ebm_sampler_tune_ladder, f.sampler, 9);
+    assert_ok(ebm_sampler_set_ladder(f.sampler, 1, up));
+    refuse(EBM_ERR_ARG, "n_points is -1", ebm_sampler_anneal, f.sampler, -1, up, up, up, 1);
+    refuse(EBM_ERR_ARG, "steps_each is 0", ebm_sampler_anneal, f.sampler, 3, up, up, up, 0);
+    refuse(EBM_ERR_OVERFLOW, "n_points is 8589934592 and steps_each is 8589934592", ebm_sampler_anneal, f.sampler,
+           HUGE_SIZE, up, up, up, HUGE_SIZE);
     refuse(EBM_ERR_ARG, "n_epochs is -1", ebm_trainer_fit, f.trainer, 1, x, -1);
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, INT64_MAX, 0);
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, OVER, 0);
@@ -220,6 +256,9 @@ static void test_zero_rows(void **state) {
     assert_ok(ebm_sampler_get_states(f.sampler, 0, NULL));
     assert_ok(ebm_sampler_run(f.sampler, 0));
     assert_ok(ebm_sampler_draw(f.sampler, 0, 1, NULL));
+    assert_ok(ebm_sampler_tune_ladder(f.sampler, 0));
+    assert_ok(ebm_sampler_anneal(f.sampler, 0, NULL, NULL, NULL, 1));
+    assert_ok(ebm_sampler_get_swap_rates(f.sampler, 0, NULL));
     assert_ok(ebm_trainer_step(f.trainer, 0, NULL));
     assert_ok(ebm_trainer_fit(f.trainer, 0, NULL, 3));
     assert_ok(ebm_trainer_fit(f.trainer, 1, grad, 0));
@@ -265,6 +304,21 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "out is NULL", ebm_sum_create, NULL, 1, &f.model, NULL, NULL);
     refuse(EBM_ERR_ARG, "models is NULL", ebm_sum_create, NULL, 1, NULL, NULL, &model);
     refuse(EBM_ERR_ARG, "models[0] is NULL", ebm_sum_create, NULL, 1, &model, NULL, &model);
+    const int32_t kind = EBM_TRANSFORM_NONE;
+    const int64_t size = DIM;
+    refuse(EBM_ERR_ARG, "inner is NULL", ebm_transformed_create, NULL, NULL, 1, &kind, &size, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "kinds is NULL", ebm_transformed_create, NULL, f.model, 1, NULL, &size, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "sizes is NULL", ebm_transformed_create, NULL, f.model, 1, &kind, NULL, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "out is NULL", ebm_transformed_create, NULL, f.model, 1, &kind, &size, NULL, NULL, NULL);
+    refuse(EBM_ERR_ARG, "model is NULL", ebm_transformed_constrain, NULL, 1, x, x);
+    refuse(EBM_ERR_ARG, "model is NULL", ebm_transformed_unconstrain, NULL, 1, x, x);
+    assert_ok(ebm_transformed_create(NULL, f.model, 1, &kind, &size, NULL, NULL, &model));
+    refuse(EBM_ERR_ARG, "y is NULL", ebm_transformed_constrain, model, 1, NULL, x);
+    refuse(EBM_ERR_ARG, "x is NULL", ebm_transformed_constrain, model, 1, x, NULL);
+    refuse(EBM_ERR_ARG, "x is NULL", ebm_transformed_unconstrain, model, 1, NULL, x);
+    refuse(EBM_ERR_ARG, "y is NULL", ebm_transformed_unconstrain, model, 1, x, NULL);
+    ebm_model_destroy(model);
+    model = NULL;
     refuse(EBM_ERR_ARG, "model is NULL", ebm_model_energy, NULL, 1, x, energy);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_model_energy, f.model, 1, NULL, energy);
     refuse(EBM_ERR_ARG, "energy is NULL", ebm_model_energy, f.model, 1, x, NULL);
@@ -282,6 +336,15 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "x is NULL", ebm_sampler_set_states, f.sampler, 1, NULL);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_sampler_get_states, f.sampler, 1, NULL);
     refuse(EBM_ERR_ARG, "free is NULL", ebm_sampler_get_mask, f.sampler, NULL);
+    refuse(EBM_ERR_ARG, "temperatures is NULL", ebm_sampler_set_ladder, f.sampler, 2, NULL);
+    refuse(EBM_ERR_ARG, "temperatures is NULL", ebm_sampler_get_ladder, f.sampler, 1, NULL);
+    refuse(EBM_ERR_ARG, "factors is NULL", ebm_sampler_set_rung_step_sizes, f.sampler, 1, NULL);
+    refuse(EBM_ERR_ARG, "factors is NULL", ebm_sampler_get_rung_step_sizes, f.sampler, 1, NULL);
+    refuse(EBM_ERR_ARG, "trips is NULL", ebm_sampler_get_round_trips, f.sampler, NULL);
+    refuse(EBM_ERR_ARG, "sampler is NULL", ebm_sampler_set_ladder, NULL, 1, NULL);
+    refuse(EBM_ERR_ARG, "sampler is NULL", ebm_sampler_tune_ladder, NULL, 1);
+    refuse(EBM_ERR_ARG, "sampler is NULL", ebm_sampler_anneal, NULL, 1, NULL, NULL, NULL, 1);
+    assert_int_equal(ebm_sampler_rung_count(NULL), 0);
     refuse(EBM_ERR_ARG, "sampler is NULL", ebm_trainer_create, NULL, f.model, NULL, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_trainer_create, NULL, f.model, f.sampler, NULL);
     refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_step, NULL, 1, x);

@@ -23,7 +23,7 @@ typedef struct stat_setting {
 /* Some inverse mass that fits nothing: 0.5, 1.0, ... on the diagonal; when dense, correlations of 0.6, 0.36, ... */
 static inline void stat_set_metric(ebm_sampler *sampler, int32_t kind, int64_t dim) {
     float w[64] = {0};
-    assert_true(dim <= 8);
+    assert_true(kind == EBM_METRIC_IDENTITY || dim <= 8);
     for (int64_t i = 0; i < dim; i++) {
         for (int64_t j = 0; j < dim && kind == EBM_METRIC_DENSE; j++) {
             w[i * dim + j] = (float)(sqrt(0.25 * (double)((i + 1) * (j + 1))) * pow(0.6, fabs((double)(i - j))));

@@ -290,6 +290,51 @@ static void a_wider_noise_start_scales(void **state) {
     ebm_sampler_destroy(sampler);
 }
 
+/* E = 10^6 + |x|: alike in gradient, and in energy to a millionth, wherever a chain stands on one side. */
+static int32_t high_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
+                           void *user_data) {
+    (void)theta;
+    (void)user_data;
+    assert_int_equal(dim, 1);
+    for (int64_t r = 0; r < n; r++) {
+        if (energy != NULL) {
+            energy[r] = 1e6 + fabs((double)x[r]);
+        }
+        if (grad_x != NULL) {
+            grad_x[r] = x[r] > 0 ? 1.0F : -1.0F;
+        }
+    }
+    return EBM_CB_OK;
+}
+
+/* What a kernel knew of where the chains stood is no use where ebm_sampler_set_states has put them. */
+static void nothing_is_known_of_states_that_are_set(void **state) {
+    (void)state;
+    enum { CHAINS = 2000 };
+    static float x[2][CHAINS];
+    static const int32_t kernels[] = {EBM_KERNEL_MALA, EBM_KERNEL_HMC, EBM_KERNEL_NUTS};
+    for (int k = 0; k < 3; k++) {
+        for (int came_from = 0; came_from < 2; came_from++) { /* near by, and far away */
+            ebm_model *model = NULL;
+            STAT_OK(ebm_model_create(NULL, 1, high_energy, NULL, NULL, &model));
+            ebm_sampler *sampler = stat_sampler(model, CHAINS, 3, kernels[k], 0.7);
+            for (int i = 0; i < CHAINS; i++) {
+                x[came_from][i] = came_from == 0 ? 3.2F : 300;
+            }
+            STAT_OK(ebm_sampler_set_states(sampler, CHAINS, x[came_from]));
+            STAT_OK(ebm_sampler_run(sampler, 1));
+            for (int i = 0; i < CHAINS; i++) {
+                x[came_from][i] = 2.5F;
+            }
+            STAT_OK(ebm_sampler_set_states(sampler, CHAINS, x[came_from]));
+            STAT_OK(ebm_sampler_run(sampler, 1));
+            STAT_OK(ebm_sampler_get_states(sampler, CHAINS, x[came_from]));
+            ebm_sampler_destroy(sampler);
+        }
+        assert_memory_equal(x[0], x[1], sizeof x[0]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_data_row_by_row),
@@ -303,6 +348,7 @@ int main(void) {
         cmocka_unit_test(a_new_capacity_empties_the_buffer),
         cmocka_unit_test(starts_are_brought_into_the_bounds),
         cmocka_unit_test(a_wider_noise_start_scales),
+        cmocka_unit_test(nothing_is_known_of_states_that_are_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

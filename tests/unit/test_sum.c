@@ -352,6 +352,36 @@ static void test_failure_that_is_coped_with(void **state) {
     ebm_model_destroy(part);
 }
 
+/* Far out, where a gradient overflows float, Metropolis kernels reject through a sum as they do without one. */
+static void test_far_out(void **state) {
+    (void)state;
+    const float theta[2 * DIM] = {3e38F, 3e38F, 3e38F};
+    const float near[DIM] = {0};
+    test_host host = {0};
+    ebm_model *part = test_model_create(NULL, DIM, 1, &host);
+    assert_ok(ebm_model_set_params(part, 2 * DIM, theta));
+    ebm_model *models[2] = {part, new_sum(1, &part, NULL)};
+    for (int k = 0; k < 2; k++) {
+        const float far[DIM] = {2.0F, 0.0F, 0.0F};
+        float grad[DIM];
+        double energy;
+        double acceptance = -1.0;
+        ebm_sampler *sampler = NULL;
+        assert_status(ebm_model_grad_x(models[k], 1, far, &energy, grad), EBM_ERR_NONFINITE);
+        assert_message("+infinity in grad_x of row 0, coordinate 0");
+        assert_ok(ebm_sampler_create(NULL, models[k], 1, 1, &sampler));
+        assert_ok(ebm_sampler_set_kernel(sampler, EBM_KERNEL_MALA));
+        assert_ok(ebm_sampler_set_step_size(sampler, 10.0));
+        assert_ok(ebm_sampler_set_states(sampler, 1, near));
+        assert_ok(ebm_sampler_run(sampler, 20));
+        assert_ok(ebm_sampler_get_acceptance(sampler, &acceptance));
+        assert_true(acceptance == 0.0);
+        ebm_sampler_destroy(sampler);
+    }
+    ebm_model_destroy(part);
+    ebm_model_destroy(models[1]);
+}
+
 static void test_arguments(void **state) {
     (void)state;
     test_host host = {0};
@@ -392,6 +422,7 @@ int main(void) {
         cmocka_unit_test(test_fixed_parameters),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_failure_that_is_coped_with),
+        cmocka_unit_test(test_far_out),
         cmocka_unit_test(test_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
