@@ -26,6 +26,11 @@ enum {
     EBM_ACT_RELU = 4      /**< max(z, 0); its energy is piecewise linear, so prefer a smooth one for sampling */
 };
 
+enum {
+    EBM_POOL_NONE = 0, /**< every place and channel is a feature of its own */
+    EBM_POOL_MEAN = 1  /**< the mean of each channel over all places */
+};
+
 /**
  * Gaussian: E(x) = (x - m)' P (x - m) / 2. Tensors: `mean` (dim), `precision` (dim x dim). The density is that of
  * N(m, P^-1). Training moves both; only the symmetric part of P has an effect.
@@ -71,6 +76,62 @@ EBM_API ebm_status ebm_double_well_create(ebm_context *context, int64_t dim, dou
  */
 EBM_API ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths,
                                   int32_t activation, ebm_model **out);
+
+/**
+ * Convolutional energy of images: h_0 = x, h_l = act(W_l * h_(l-1) + b_l) for l = 1 .. n_conv; the features are all of
+ * the last h, or its means over places; then a multilayer perceptron on them, as ebm_mlp_create makes it. A row of x is
+ * channels x height x width floats. The convolution (as everywhere, in fact a correlation) puts (kernel - 1) / 2 zeros,
+ * rounded down, around the image: at stride 1 an odd kernel keeps its size; (size + 2 pad - kernel) / stride + 1,
+ * rounded down, in general.
+ *
+ * Tensors, channels last: `conv<l>.weight` (filters[l-1] x kernel x kernel x channels that come in: what torch.nn.Conv2d
+ * has, permuted by 0, 2, 3, 1), `conv<l>.bias`; then those of the perceptron, `layer<l>.weight` ..., whose inputs count
+ * row, column, channel. Activations are float32, energies are summed in float64. Starting values are the perceptron's,
+ * with fan_in = kernel x kernel x channels.
+ *
+ * @param context may be NULL.
+ * @param channels,height,width of the image, each at least 1, their product at most 2^31 - 1.
+ * @param n_conv convolutions, 1 to 64.
+ * @param filters,kernel,stride n_conv sizes each, at least 1; an even kernel needs 2 x 2 pixels or more.
+ * @param pooling one of EBM_POOL_... .
+ * @param n_dense hidden layers of the perceptron, 0 to 64.
+ * @param widths n_dense sizes, each at least 1.
+ * @param activation one of EBM_ACT_..., after convolutions and hidden layers alike.
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_conv_create(ebm_context *context, int64_t channels, int64_t height, int64_t width,
+                                   int32_t n_conv, const int64_t *filters, const int64_t *kernel,
+                                   const int64_t *stride, int32_t pooling, int32_t n_dense, const int64_t *widths,
+                                   int32_t activation, ebm_model **out);
+
+/**
+ * Weighted sum of energies: E(x) = sum_k w_k E_k(x), with the density prod_k q_k(x)^w_k: a product of experts (Hinton
+ * 2002), concepts composed (Du, Li, Mordatch 2020), or one model at the temperature T (n_models = 1, w = 1 / T).
+ *
+ * Tensors: those of every part that can be trained (one with a param_grad callback), part after part, with `<k>.` before
+ * their names: `0.layer1.weight`. They start as copies of the parts' parameters and are the sum's own from then on: a
+ * part's own parameters neither move with the sum nor move it. The parameters of a part without param_grad are copied
+ * too, and stay as they were. The weights are no parameters. A part may stand in the sum more than once.
+ *
+ * The sum keeps its parts alive, calls their callbacks, and follows the sign of each. It is concurrent if every part
+ * was at its creation; a part that was not must not be evaluated elsewhere at the same time. +infinity, times a weight
+ * above 0, is +infinity. When a part fails, the sum fails with the part's status and its message, and the part's index.
+ * ebm_model_init_params follows every part's own rule, for part k with the seed `seed ^ k * 0x9E3779B97F4A7C15`; without
+ * a rule for each of the trained parts the sum has none.
+ *
+ * @param context may be NULL.
+ * @param n_models 1 or more.
+ * @param models n_models models of the same dim; they take no more tensors.
+ * @param weights n_models finite numbers of either sign; 0 leaves a part out. NULL: all are 1.
+ * @param out receives the handle.
+ * Errors: EBM_ERR_ARG (also for a tensor's name that becomes too long), EBM_ERR_OVERFLOW, EBM_ERR_BUSY and
+ * EBM_ERR_STATE (a part is at work or was left by an exception).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_sum_create(ebm_context *context, int32_t n_models, ebm_model *const *models,
+                                  const double *weights, ebm_model **out);
 
 enum {
     EBM_TRANSFORM_NONE = 0,     /**< x = y */

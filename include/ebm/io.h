@@ -2,10 +2,12 @@
 /**
  * @file io.h
  * Model files: safetensors, one tensor a parameter tensor, readable by any safetensors reader. A library built with
- * EBM_WITH_IO=OFF answers EBM_ERR_STATE here.
+ * EBM_WITH_IO=OFF answers EBM_ERR_STATE there. And data: rows of floats from npy, idx and csv files, in every build.
  */
 #ifndef EBM_IO_H
 #define EBM_IO_H
+
+#include <stdint.h>
 
 #include <ebm/export.h>
 #include <ebm/model.h>
@@ -37,6 +39,59 @@ EBM_API ebm_status ebm_model_save(const ebm_model *model, const char *path);
  * @since 0.1
  */
 EBM_API ebm_status ebm_model_load(ebm_model *model, const char *path);
+
+/**
+ * The shape of the array in a file that numpy.save wrote. Data are read in two steps: ask for the shape, make room, then
+ * read rows, all or some: row i is everything at index i of the first axis. A reader goes through the file once, needs
+ * no memory beside the caller's, and refuses what is not whole: a file is as long as its header says, to the byte.
+ * @param path a regular file.
+ * @param rank receives the number of axes, 0 (a single number, which counts as one row) to 8.
+ * @param shape receives rank sizes (room for 8).
+ * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_FORMAT (not such a file, or of a kind that is not read), EBM_ERR_CORRUPT
+ * (shorter or longer than it should be).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_read_npy_shape(const char *path, int32_t *rank, int64_t *shape);
+
+/**
+ * Reads rows of an npy file, version 1.0 or 2.0, little-endian, in C's order: float32 as they are; float64, integers of
+ * 1 to 8 bytes and bool rounded to float32.
+ * @param first the first row, from 0.
+ * @param n rows.
+ * @param row_size the floats in a row, as ebm_read_npy_shape tells: the product of all sizes but the first.
+ * @param out receives n x row_size floats, all finite; its content is undefined after a failure.
+ * Errors: as ebm_read_npy_shape; EBM_ERR_ARG also for rows that are not there, EBM_ERR_MISMATCH (another row_size),
+ * EBM_ERR_NONFINITE (a number is not finite as a float).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_read_npy(const char *path, int64_t first, int64_t n, int64_t row_size, float *out);
+
+/** The shape of the array in an idx file, as MNIST's; unpacked, not gzip. All is as in ebm_read_npy_shape. @since 0.1 */
+EBM_API ebm_status ebm_read_idx_shape(const char *path, int32_t *rank, int64_t *shape);
+/** Reads rows of an idx file: every type of the format, rounded to float32. All is as in ebm_read_npy. @since 0.1 */
+EBM_API ebm_status ebm_read_idx(const char *path, int64_t first, int64_t n, int64_t row_size, float *out);
+
+/**
+ * The shape of a table in a csv file: lines of decimal numbers with a `.`, whatever the locale, with commas between
+ * them; blanks around a number, CR LF, a UTF-8 mark at the beginning, and a last line without an end are allowed.
+ * Quotes, comments, empty lines, empty fields and fields of more than 63 characters are refused, with line and column.
+ * A file that is cut off within the last number of its last line, or between two lines, cannot be told from a whole one.
+ * @param header_lines lines to pass over at the beginning, whatever they contain.
+ * @param n_rows,row_size receive the lines after that and the numbers in each (0, 0: none).
+ * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_FORMAT (lines of different lengths, an empty field).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_read_csv_shape(const char *path, int32_t header_lines, int64_t *n_rows, int64_t *row_size);
+
+/**
+ * Reads rows of a csv file, up to the last that is wanted.
+ * @param row_size the numbers in a row, as ebm_read_csv_shape tells. All else is as in ebm_read_npy.
+ * Errors: as ebm_read_csv_shape, EBM_ERR_FORMAT also for what is not a number; EBM_ERR_MISMATCH (another row_size),
+ * EBM_ERR_NONFINITE, EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_read_csv(const char *path, int32_t header_lines, int64_t first, int64_t n, int64_t row_size,
+                                float *out);
 
 #ifdef __cplusplus
 }

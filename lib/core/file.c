@@ -46,6 +46,7 @@ const ebm__file_calls ebm__file_system = {.real_path = realpath,
                                           .lock = system_lock,
                                           .change_mode = fchmod,
                                           .read = read,
+                                          .seek = lseek,
                                           .write = write,
                                           .sync = fsync,
                                           .close = close,
@@ -68,6 +69,13 @@ static ebm_status refuse(const char *what, const char *name) {
     char reason[128];
     int error = errno;
     return ebm__fail(EBM_ERR_IO, "cannot %s '%.200s': %s", what, name, strerror_r(error, reason, sizeof reason));
+}
+
+/* The same for a file that is open, and that the caller names. */
+static ebm_status refuse_open(const char *what) {
+    char reason[128];
+    int error = errno;
+    return ebm__fail(EBM_ERR_IO, "cannot %s: %s", what, strerror_r(error, reason, sizeof reason));
 }
 
 /* ---- reading ---- */
@@ -105,12 +113,14 @@ ebm_status ebm__file_read(const ebm__file *file, void *bytes, int64_t n) {
         } else if (got == 0) {
             return ebm__fail(EBM_ERR_IO, "the file has become shorter while it was read");
         } else if (errno != EINTR) {
-            char reason[128];
-            int error = errno;
-            return ebm__fail(EBM_ERR_IO, "cannot read: %s", strerror_r(error, reason, sizeof reason));
+            return refuse_open("read");
         }
     }
     return EBM_OK;
+}
+
+ebm_status ebm__file_skip(const ebm__file *file, int64_t n) {
+    return n == 0 || used()->seek(file->fd, (off_t)n, SEEK_CUR) >= 0 ? EBM_OK : refuse_open("seek");
 }
 
 void ebm__file_close(const ebm__file *file) {

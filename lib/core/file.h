@@ -23,6 +23,7 @@ typedef struct ebm__file_calls {
     int (*lock)(int fd);
     int (*change_mode)(int fd, mode_t mode);
     ssize_t (*read)(int fd, void *bytes, size_t n);
+    off_t (*seek)(int fd, off_t offset, int whence);
     ssize_t (*write)(int fd, const void *bytes, size_t n);
     int (*sync)(int fd);
     int (*close)(int fd);
@@ -45,6 +46,8 @@ typedef struct ebm__file {
 ebm_status ebm__file_open(const char *path, ebm__file *file);
 /* Reads the next n bytes, all of them. EBM_ERR_IO, also when the file ends before. */
 ebm_status ebm__file_read(const ebm__file *file, void *bytes, int64_t n);
+/* Passes over the next n bytes. EBM_ERR_IO. */
+ebm_status ebm__file_skip(const ebm__file *file, int64_t n);
 void ebm__file_close(const ebm__file *file);
 
 /*

@@ -22,6 +22,9 @@ void ebm__builtin_state_release(void *state) {
     if (builtin == NULL) {
         return;
     }
+    if (builtin->clear != NULL) {
+        builtin->clear(state);
+    }
     ebm_context *context = builtin->context;
     ebm__scratch_clear(&builtin->scratch);
     ebm__free(context, builtin);

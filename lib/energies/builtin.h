@@ -13,6 +13,7 @@
 typedef struct ebm__builtin_state {
     ebm_context *context; /* kept: the state is freed through it */
     ebm__scratch scratch;
+    void (*clear)(void *state); /* gives back what else the state owns; NULL: nothing */
 } ebm__builtin_state;
 
 typedef struct ebm__builtin_callbacks {

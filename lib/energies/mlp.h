@@ -6,6 +6,7 @@
 #ifndef EBM_ENERGIES_MLP_H
 #define EBM_ENERGIES_MLP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ebm/model.h>
@@ -35,5 +36,37 @@ int32_t ebm__mlp_energy(int64_t n, int64_t dim, const float *x, const float *the
                         void *user_data);
 int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
                             double *energy, float *grad_theta, void *user_data);
+
+/*
+ * What follows is also for energies that end in a perceptron, whose parameters are the last ones of theta. `caller` and
+ * `count_name`, the argument's, stand in messages.
+ */
+ebm_status ebm__mlp_check(const char *caller, const char *count_name, int32_t n_hidden, const int64_t *widths,
+                          int32_t activation);
+
+/* The layers for `dim` inputs, the first one's weights at `place` in theta. Arguments are as ebm__mlp_check wants. */
+ebm_status ebm__mlp_lay_out(ebm__mlp *mlp, const char *caller, int64_t dim, int64_t place, int32_t n_hidden,
+                            const int64_t *widths, int32_t activation);
+ebm_status ebm__mlp_add_tensors(ebm_model *model, const ebm__mlp *mlp);
+
+/*
+ * Weights theta[place], ... from N(0, g / fan_in). g = 2 keeps the size of signals where about half of them pass (He et
+ * al. 2015, eq. 10), g = 1 where all do (LeCun et al. 1998): for tanh, and for what no activation (0) follows.
+ * Number i of the random sequence is for element i of theta.
+ */
+void ebm__mlp_draw_weights(uint64_t seed, int64_t place, int64_t count, int64_t fan_in, int32_t activation,
+                           float *theta);
+void ebm__mlp_init_weights(const ebm__mlp *mlp, uint64_t seed, float *theta);
+
+/* What a pass over rows computes. Each may be NULL. */
+typedef struct ebm__mlp_outputs {
+    double *energy;
+    float *grad_x; /* of row i times weight[i], if there are weights */
+    const float *weight;
+    float *grad_theta; /* needs weights */
+    bool add;          /* to what is in grad_theta */
+} ebm__mlp_outputs;
+
+int32_t ebm__mlp_pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta, const ebm__mlp_outputs *to);
 
 #endif /* EBM_ENERGIES_MLP_H */

@@ -97,19 +97,29 @@ static void step_back(const block *b, int32_t l) {
     }
 }
 
-static void backward_to_x(const block *b, float *grad_x) {
+/* Through the first layer; the deltas are there. Times the rows' weights where no layer has taken them in. */
+static void finish_x(const block *b, const float *weight, float *grad_x) {
     const ebm__mlp_layer *first = &b->mlp->layer[0];
-    if (b->mlp->n_hidden == 0) {
-        for (int64_t r = 0; r < b->rows; r++) {
-            memcpy(grad_x + r * first->in, b->theta + first->weight, (size_t)first->in * sizeof(float));
-        }
+    if (b->mlp->n_hidden > 0) {
+        ebm__gemm(false, false, b->rows, first->in, first->out, b->slope[0], b->theta + first->weight, 0.0F, grad_x);
         return;
     }
-    start_back(b, NULL);
+    for (int64_t r = 0; r < b->rows; r++) {
+        float scale = weight == NULL ? 1.0F : weight[r];
+        for (int64_t c = 0; c < first->in; c++) {
+            grad_x[r * first->in + c] = scale * b->theta[first->weight + c];
+        }
+    }
+}
+
+static void backward_to_x(const block *b, const float *weight, float *grad_x) {
+    if (b->mlp->n_hidden > 0) {
+        start_back(b, weight);
+    }
     for (int32_t l = b->mlp->n_hidden - 1; l > 0; l--) {
         step_back(b, l);
     }
-    ebm__gemm(false, false, b->rows, first->in, first->out, b->slope[0], b->theta + first->weight, 0.0F, grad_x);
+    finish_x(b, weight, grad_x);
 }
 
 /* `add`: to what earlier blocks have left in grad_theta. */
@@ -132,28 +142,24 @@ static void backward_to_theta(const block *b, const float *weight, bool add, flo
     }
 }
 
-/* What a call of either callback wants. Each output may be NULL. */
-typedef struct outputs {
-    double *energy;
-    float *grad_x;
-    const float *weight; /* of the rows in grad_theta */
-    float *grad_theta;
-} outputs;
-
-static void pass_block(const block *b, int64_t first, const outputs *to) {
+static void pass_block(const block *b, int64_t first, const ebm__mlp_outputs *to) {
+    const float *weight = to->weight == NULL ? NULL : to->weight + first;
+    float *grad_x = to->grad_x == NULL ? NULL : to->grad_x + first * b->mlp->layer[0].in;
     forward(b);
     if (to->energy != NULL) {
         write_energies(b, to->energy + first);
     }
-    if (to->grad_x != NULL) {
-        backward_to_x(b, to->grad_x + first * b->mlp->layer[0].in);
-    }
     if (to->grad_theta != NULL) {
-        backward_to_theta(b, to->weight + first, first > 0, to->grad_theta);
+        backward_to_theta(b, weight, to->add || first > 0, to->grad_theta);
+        if (grad_x != NULL) {
+            finish_x(b, weight, grad_x);
+        }
+    } else if (grad_x != NULL) {
+        backward_to_x(b, weight, grad_x);
     }
 }
 
-static int32_t pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta, const outputs *to) {
+int32_t ebm__mlp_pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta, const ebm__mlp_outputs *to) {
     need what = to->grad_theta != NULL ? NEED_GRAD_THETA : to->grad_x != NULL ? NEED_GRAD_X : NEED_ENERGY;
     int64_t most = n < ROWS ? n : ROWS;
     int64_t floats = cut(mlp, what, most, NULL, NULL);
@@ -178,11 +184,12 @@ static int32_t pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta
 int32_t ebm__mlp_energy(int64_t n, int64_t dim, const float *x, const float *theta, double *energy, float *grad_x,
                         void *user_data) {
     (void)dim; /* the first layer knows it */
-    return pass(user_data, n, x, theta, &(outputs){.energy = energy, .grad_x = grad_x});
+    return ebm__mlp_pass(user_data, n, x, theta, &(ebm__mlp_outputs){.energy = energy, .grad_x = grad_x});
 }
 
 int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
                             double *energy, float *grad_theta, void *user_data) {
     (void)dim;
-    return pass(user_data, n, x, theta, &(outputs){.energy = energy, .weight = weight, .grad_theta = grad_theta});
+    return ebm__mlp_pass(user_data, n, x, theta,
+                         &(ebm__mlp_outputs){.energy = energy, .weight = weight, .grad_theta = grad_theta});
 }

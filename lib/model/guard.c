@@ -13,6 +13,25 @@
 static const uint32_t POISON_FLOAT = 0x7FC0EB3DU;
 static const uint64_t POISON_DOUBLE = 0x7FF80000EB3D0EB3U;
 
+/* The guarded call that began last in this thread. */
+static _Thread_local int64_t last_first_row;
+static _Thread_local ebm_status handed_on; /* by its callback; EBM_OK: nothing */
+
+int64_t ebm__guard_first_row(void) {
+    return last_first_row;
+}
+
+int32_t ebm__guard_hand_on(ebm_status status) {
+    handed_on = status;
+    return status;
+}
+
+static int enter(int64_t first_row) {
+    last_first_row = first_row;
+    handed_on = EBM_OK;
+    return ebm__callback_enter();
+}
+
 static void poison_floats(int64_t n, float *values) {
     float poison;
     memcpy(&poison, &POISON_FLOAT, sizeof poison);
@@ -41,6 +60,11 @@ static bool all_finite(int64_t n, const float *values) {
 
 /* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
 static ebm_status check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n) {
+    if (handed_on != EBM_OK) {
+        ebm_status status = handed_on; /* the part's message stands */
+        handed_on = EBM_OK;            /* the next to look is a callback further up, which may be the host's */
+        return status;
+    }
     switch (answer) {
         case EBM_CB_OK:
             return EBM_OK;
@@ -143,8 +167,9 @@ static void negate(int64_t n, float *values) {
     }
 }
 
-ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
-                             bool allow_infinity, const double *ceiling, double *energy, float *grad) {
+/* All but the check of gradients, where x is possible. */
+static ebm_status call_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
+                              bool allow_infinity, double *energy, float *grad) {
     int64_t dim = model->dim;
     if (energy != NULL) {
         poison_doubles(n, energy);
@@ -152,18 +177,31 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
     if (grad != NULL) {
         poison_floats(n * dim, grad);
     }
-    int depth = ebm__callback_enter();
+    int depth = enter(first_row);
     int32_t answer = model->energy_fn(n, dim, x, theta, energy, grad, model->user_data);
     ebm__callback_leave(depth);
     EBM__TRY(check_answer("energy", answer, first_row, n));
     if (energy != NULL) {
         EBM__TRY(check_energies("energy", first_row, n, allow_infinity, model->sign, energy));
     }
+    if (grad != NULL && energy != NULL && allow_infinity) {
+        clear_impossible_rows(n, dim, energy, grad);
+    }
+    return EBM_OK;
+}
+
+static void orient(const ebm_model *model, int64_t n, float *grad) {
+    if (model->sign == EBM_SIGN_LOG_DENSITY) {
+        negate(n * model->dim, grad);
+    }
+}
+
+ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n, const float *x,
+                             bool allow_infinity, const double *ceiling, double *energy, float *grad) {
+    int64_t dim = model->dim;
+    EBM__TRY(call_energy(model, theta, first_row, n, x, allow_infinity, energy, grad));
     if (grad == NULL) {
         return EBM_OK;
-    }
-    if (energy != NULL && allow_infinity) {
-        clear_impossible_rows(n, dim, energy, grad);
     }
     bool finite = all_finite(n * dim, grad);
     if (!finite && energy != NULL && ceiling != NULL) {
@@ -174,9 +212,24 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
     if (!finite) {
         return name_bad_gradient(first_row, n, dim, grad);
     }
-    if (model->sign == EBM_SIGN_LOG_DENSITY) {
-        negate(n * dim, grad);
+    orient(model, n, grad);
+    return EBM_OK;
+}
+
+ebm_status ebm__guard_part_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                  const float *x, bool allow_infinity, double *energy, float *grad) {
+    EBM__TRY(call_energy(model, theta, first_row, n, x, allow_infinity, energy, grad));
+    if (grad == NULL) {
+        return EBM_OK;
     }
+    if (!all_finite(n * model->dim, grad)) {
+        for (int64_t i = 0; i < n * model->dim; i++) {
+            if (isnan(grad[i])) {
+                return name_bad_gradient(first_row + i / model->dim, 1, model->dim, grad + i / model->dim * model->dim);
+            }
+        }
+    }
+    orient(model, n, grad);
     return EBM_OK;
 }
 
@@ -212,7 +265,7 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
         poison_doubles(n, energy);
     }
     poison_floats(model->n_params, grad);
-    int depth = ebm__callback_enter();
+    int depth = enter(first_row);
     int32_t answer = model->param_grad_fn(n, model->dim, x, weight, theta, energy, grad, model->user_data);
     ebm__callback_leave(depth);
     EBM__TRY(check_answer("param_grad", answer, first_row, n));
@@ -228,7 +281,7 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
 
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta) {
     poison_floats(model->n_params, theta);
-    int depth = ebm__callback_enter();
+    int depth = enter(0);
     int32_t answer = model->init_fn(seed, model->n_params, theta, model->user_data);
     ebm__callback_leave(depth);
     EBM__TRY(check_answer("init", answer, 0, 1));

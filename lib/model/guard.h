@@ -19,4 +19,20 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
 /* Calls the init callback once. */
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta);
 
+/*
+ * The same for a part of the energy whose callback is running: infinite gradients are left for the guard of the whole,
+ * which knows the ceiling.
+ */
+ebm_status ebm__guard_part_energy(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                  const float *x, bool allow_infinity, double *energy, float *grad);
+
+/*
+ * For the callbacks of energies that are made of other models, and call those through the functions above. The first
+ * tells which row of the host's the callback's row 0 is, to be asked before any part is called: with it, a part's
+ * message names the host's row. The second is what such a callback returns when a part has failed: its status and its
+ * message then come out as they are.
+ */
+int64_t ebm__guard_first_row(void);
+int32_t ebm__guard_hand_on(ebm_status status);
+
 #endif /* EBM_MODEL_GUARD_H */

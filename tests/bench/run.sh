@@ -49,6 +49,8 @@ while [ $round -lt $rounds ]; do
     for threads in 1 2; do
         "$programs/bench_training" $threads $quick
         peer $threads bench_training_peers.py $threads
+        "$programs/bench_conv" $threads $quick
+        peer $threads bench_conv_peers.py $threads
     done
     if [ -e "$build/lib/libebm.so" ]; then
         sh "$here/bench_startup.sh" "$build" $quick

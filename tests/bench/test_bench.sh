@@ -15,7 +15,8 @@ fail() {
 for row in "normals, baseline" "langevin gaussian-2" "langevin gaussian-10" "langevin gaussian-100" \
     "langevin double-well-2" "langevin double-well-100" "langevin eight-gaussians-2" "mala gaussian-2" \
     "kernels langevin" "kernels mala" "kernels hmc" "kernels nuts" \
-    "training 784-256-256-1/1T" "training 784-256-256-1/2T" "training 2-128-128-1/1T" "training 2-128-128-1/2T"; do
+    "training 784-256-256-1/1T" "training 784-256-256-1/2T" "training 2-128-128-1/1T" "training 2-128-128-1/2T" \
+    "conv 28x28-32-64-128,x/1T" "conv 28x28-32-64-64-128,theta/2T"; do
     grep -q "^| $row |" "$table" || fail "there is no row of $row"
 done
 if [ -e "$1/lib/libebm.so" ]; then

@@ -80,7 +80,10 @@ static void try_model(fixture *f) {
     assert_int_equal(ebm_model_dim(m), DIM);
     assert_int_equal(ebm_model_param_count(m), PARAMS);
     assert_int_equal(ebm_model_tensor_count(m), 2);
+    ebm_model *sum = NULL;
     expect(busy, ebm_model_add_tensor, m, "more", 1, &shape);
+    expect(busy, ebm_sum_create, f->context, 1, &m, NULL, &sum);
+    ebm_model_destroy(sum);
     expect(busy, ebm_model_tensor_info, m, 0, NULL, NULL, NULL, NULL);
     expect(busy, ebm_model_get_params, m, PARAMS, theta);
     if (busy) { /* elsewhere these would disturb the run */

@@ -35,6 +35,17 @@ static ebm_status create_mlp(fixture *f) {
     return ebm_mlp_create(f->context, DIM, 2, widths, EBM_ACT_TANH, &f->made_model);
 }
 
+static ebm_status create_conv(fixture *f) {
+    const int64_t sizes[2] = {3, 2};
+    return ebm_conv_create(f->context, 1, 4, 4, 2, sizes, sizes, sizes, EBM_POOL_MEAN, 2, sizes, EBM_ACT_TANH,
+                           &f->made_model);
+}
+
+static ebm_status create_sum(fixture *f) {
+    ebm_model *parts[2] = {f->model, f->model};
+    return ebm_sum_create(f->context, 2, parts, NULL, &f->made_model);
+}
+
 /* Of `inner`: positive, on an interval, free. */
 static ebm_status create_transformed(fixture *f) {
     return transform(f, f->model, &f->made_model);
@@ -141,6 +152,8 @@ static const scene SCENES[] = {
     {"gaussian_create", create_gaussian, 0, false},
     {"double_well_create", create_double_well, 0, false},
     {"mlp_create", create_mlp, 0, false},
+    {"conv_create", create_conv, 0, false},
+    {"sum_create", create_sum, 0, false},
     {"transformed_create", create_transformed, 0, false},
     {"sampler_create", create_sampler, 0, false},
     {"trainer_create", create_trainer, 0, false},

@@ -88,6 +88,14 @@ static void test_shapes(void **state) {
     const int64_t ones[] = {1};
     refuse(EBM_ERR_ARG, "activation is 0", ebm_mlp_create, f.context, 2, 1, ones, 0, &model);
     refuse(EBM_ERR_ARG, "activation is 5", ebm_mlp_create, f.context, 2, 1, ones, 5, &model);
+    refuse(EBM_ERR_ARG, "height is 8589934592", ebm_conv_create, f.context, 1, HUGE_SIZE, 1, 1, ones, ones, ones, 0, 0,
+           NULL, EBM_ACT_SILU, &model);
+    refuse(EBM_ERR_OVERFLOW, "2147483647 x 2147483647 x 2147483647", ebm_conv_create, f.context, INT32_MAX, INT32_MAX,
+           INT32_MAX, 1, ones, ones, ones, 0, 0, NULL, EBM_ACT_SILU, &model);
+    refuse(EBM_ERR_ARG, "n_dense is -1", ebm_conv_create, f.context, 1, 1, 1, 1, ones, ones, ones, 0, -1, NULL,
+           EBM_ACT_SILU, &model);
+    refuse(EBM_ERR_ARG, "n_models is 0", ebm_sum_create, f.context, 0, &f.model, NULL, &model);
+    refuse(EBM_ERR_ARG, "n_models is -2147483648", ebm_sum_create, f.context, INT32_MIN, &f.model, NULL, &model);
     assert_null(model);
 
     refuse(EBM_ERR_ARG, "n_chains is 0", ebm_sampler_create, NULL, f.model, 0, 1, &sampler);
@@ -290,6 +298,12 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "out is NULL", ebm_gaussian_create, NULL, 1, NULL, NULL, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_double_well_create, NULL, 1, 1, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_mlp_create, NULL, 1, 0, NULL, EBM_ACT_SILU, NULL);
+    refuse(EBM_ERR_ARG, "out is NULL", ebm_conv_create, NULL, 1, 1, 1, 1, NULL, NULL, NULL, 0, 0, NULL, 0, NULL);
+    refuse(EBM_ERR_ARG, "filters is NULL", ebm_conv_create, NULL, 1, 1, 1, 1, NULL, NULL, NULL, 0, 0, NULL, EBM_ACT_SILU,
+           &model);
+    refuse(EBM_ERR_ARG, "out is NULL", ebm_sum_create, NULL, 1, &f.model, NULL, NULL);
+    refuse(EBM_ERR_ARG, "models is NULL", ebm_sum_create, NULL, 1, NULL, NULL, &model);
+    refuse(EBM_ERR_ARG, "models[0] is NULL", ebm_sum_create, NULL, 1, &model, NULL, &model);
     const int32_t kind = EBM_TRANSFORM_NONE;
     const int64_t size = DIM;
     refuse(EBM_ERR_ARG, "inner is NULL", ebm_transformed_create, NULL, NULL, 1, &kind, &size, NULL, NULL, &model);

@@ -39,6 +39,13 @@ static inline ssize_t memory_file_read(int fd, void *bytes, size_t n) {
     return (ssize_t)got;
 }
 
+static inline off_t memory_file_seek(int fd, off_t offset, int whence) {
+    (void)fd;
+    (void)whence; /* from where it is */
+    memory_file_at += (int64_t)offset;
+    return (off_t)memory_file_at;
+}
+
 static inline int memory_file_close(int fd) {
     (void)fd;
     return 0;
@@ -51,6 +58,7 @@ static inline void memory_file_use(const uint8_t *bytes, int64_t size) {
     calls.open = memory_file_open;
     calls.status = memory_file_status;
     calls.read = memory_file_read;
+    calls.seek = memory_file_seek;
     calls.close = memory_file_close;
     memory_file_bytes = bytes;
     memory_file_size = size;

@@ -7,7 +7,7 @@
 #include "failing_allocator.h"
 #include "model/model.h"
 
-/* The three energies, so that what they share is tested in one place. */
+/* The energies, so that what they share is tested in one place. */
 typedef ebm_status (*create_fn)(ebm_context *context, ebm_model **out);
 
 static ebm_status create_gaussian(ebm_context *context, ebm_model **out) {
@@ -32,7 +32,43 @@ static ebm_status create_mlp(ebm_context *context, ebm_model **out) {
     return ebm_mlp_create(context, 5, 3, widths, EBM_ACT_SILU, out);
 }
 
-static const create_fn every[] = {create_gaussian, create_wide_gaussian, create_double_well, create_mlp};
+static ebm_status create_conv(ebm_context *context, ebm_model **out) {
+    static const int64_t filters[2] = {5, 3};
+    static const int64_t kernel[2] = {3, 2};
+    static const int64_t stride[2] = {1, 2};
+    static const int64_t widths[1] = {4};
+    ebm_status status =
+        ebm_conv_create(context, 2, 3, 3, 2, filters, kernel, stride, EBM_POOL_NONE, 1, widths, EBM_ACT_SILU, out);
+    if (status == EBM_OK && ebm_model_init_params(*out, 3) != EBM_OK) {
+        ebm_model_destroy(*out);
+        *out = NULL;
+        return EBM_ERR_NOMEM;
+    }
+    return status;
+}
+
+/* Of a double well and an MLP that is not all zeros. */
+static ebm_status create_sum(ebm_context *context, ebm_model **out) {
+    static const double weights[2] = {1.0, -0.75};
+    static const int64_t widths[1] = {9};
+    ebm_model *parts[2] = {NULL, NULL};
+    ebm_status status = ebm_double_well_create(context, 4, 1.5, &parts[0]);
+    if (status == EBM_OK) {
+        status = ebm_mlp_create(context, 4, 1, widths, EBM_ACT_SOFTPLUS, &parts[1]);
+    }
+    if (status == EBM_OK) {
+        status = ebm_model_init_params(parts[1], 3);
+    }
+    if (status == EBM_OK) {
+        status = ebm_sum_create(context, 2, parts, weights, out);
+    }
+    ebm_model_destroy(parts[0]);
+    ebm_model_destroy(parts[1]);
+    return status;
+}
+
+static const create_fn every[] = {create_gaussian, create_wide_gaussian, create_double_well, create_mlp, create_conv,
+                                   create_sum};
 enum { EVERY = sizeof every / sizeof *every };
 
 /* An MLP starts with zeros, which would make tests blind. */
