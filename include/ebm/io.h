@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file io.h
- * Model files: safetensors, one tensor a parameter tensor, readable by any safetensors reader. A library built with
+ * Files of models and of trainers: safetensors, readable by any safetensors reader. A library built with
  * EBM_WITH_IO=OFF answers EBM_ERR_STATE here.
  */
 #ifndef EBM_IO_H
@@ -10,6 +10,7 @@
 #include <ebm/export.h>
 #include <ebm/model.h>
 #include <ebm/status.h>
+#include <ebm/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,14 +30,49 @@ extern "C" {
 EBM_API ebm_status ebm_model_save(const ebm_model *model, const char *path);
 
 /**
- * Loads parameters that ebm_model_save, or another writer of the same tensors, has written. Reads strictly, checks
- * the digest where there is one, and sets the parameters only when all is well.
+ * Loads parameters that ebm_model_save, ebm_trainer_save, or another writer of the same tensors, has written. Reads
+ * strictly, checks the digest where there is one, and sets the parameters only when all is well. What a trainer's file
+ * has beside the parameters (`average.`, `opt.`, `chain.`, `rng.`) is passed over.
  * @param path a file.
  * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_FORMAT (not such a file), EBM_ERR_CORRUPT (damaged), EBM_ERR_MISMATCH
  * (names the first tensor that is missing, foreign or of another shape), EBM_ERR_NONFINITE (a value is not finite).
  * @since 0.1
  */
 EBM_API ebm_status ebm_model_load(ebm_model *model, const char *path);
+
+/*
+ * --- a trainer, to go on with as if nothing had come between
+ * --------------------------------------------------------------
+ */
+
+/**
+ * Saves all that the trainer's next step depends on: parameters (`param.<name>`) and averaged ones
+ * (`average.<name>`), the optimizer's state and the trainer's settings (`opt.`), every chain with its momenta, its
+ * replicas on a ladder, the buffer and the sampler's settings (`chain.`), the seed, the counters of all random streams
+ * and the place in an epoch (`rng.`). Whether the model has the parameters or the averaged ones at the moment
+ * (ebm_trainer_swap_average) does not matter. Written as ebm_model_save writes. The same state gives the same bytes.
+ *
+ * A progress function may call this, which is a good place for it.
+ * @param path where; in a directory that exists.
+ * Errors: as ebm_model_save; EBM_ERR_BUSY.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_save(const ebm_trainer *trainer, const char *path);
+
+/**
+ * Loads what ebm_trainer_save has written, into a trainer whose model has the same tensors and whose sampler has as
+ * many chains: the next step then gives the same bits as it would have given where the file was saved, with the same
+ * data. ebm_trainer_fit goes on inside the epoch.
+ *
+ * All settings, of trainer and sampler, and the sampler's seed become the file's: what is to be different is set after
+ * loading. The host's own stay as they are: progress function, threads, memory. Of the model only the parameters
+ * change; its callbacks, sign and concurrency are the host's. When this fails, trainer, sampler and model are as they
+ * were.
+ * @param path a file.
+ * Errors: as ebm_model_load, where EBM_ERR_MISMATCH names the first tensor that differs; EBM_ERR_BUSY; EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path);
 
 #ifdef __cplusplus
 }

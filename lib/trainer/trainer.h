@@ -62,6 +62,8 @@ struct ebm_trainer {
     int64_t steps;
     int64_t epochs;
     int64_t batches; /* gradients made: which noise the next data get */
+    int64_t epoch_rows; /* of the data whose epoch is under way; 0: none is */
+    int64_t epoch_next; /* of these, in the epoch's order: where the next batch begins */
 
     /* One batch: rows of data, then rows of negatives. */
     float *rows;
@@ -105,6 +107,9 @@ ebm_status ebm__trainer_check_stop(const ebm_trainer *trainer);
  */
 ebm_status ebm__trainer_failed(ebm_trainer *trainer, ebm_status status, const char *caller);
 
+/* optimizer.c: memory for its state, which begins as zeros. */
+ebm_status ebm__optimizer_prepare(ebm_trainer *trainer, const char *caller);
+
 /*
  * optimizer.c: writes what a step makes of theta and of the moments into the `next` arrays; and lets them become the
  * present.
@@ -122,7 +127,13 @@ ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller);
 void ebm__average_start(ebm_trainer *trainer);
 void ebm__average_update(ebm_trainer *trainer);
 
-/* step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. */
-ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, const char *caller);
+/*
+ * step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. `epoch_rows`: they
+ * are the next rows of an epoch over so many; 0: of none.
+ */
+ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, int64_t epoch_rows, const char *caller);
+
+/* fit.c: the next n rows of an epoch over `epoch_rows` have been seen. */
+void ebm__epoch_advance(ebm_trainer *trainer, int64_t epoch_rows, int64_t n);
 
 #endif /* EBM_TRAINER_TRAINER_H */

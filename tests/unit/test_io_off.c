@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What a library without model files (EBM_WITH_IO=OFF) answers: that build's two functions, under other names. */
+/* What a library without model files (EBM_WITH_IO=OFF) answers: that build's functions, under other names. */
 #define ebm_model_save off_model_save
 #define ebm_model_load off_model_load
-#include "io/model_file_off.c"
+#define ebm_trainer_save off_trainer_save
+#define ebm_trainer_load off_trainer_load
+#include "io/files_off.c"
 #undef ebm_model_save
 #undef ebm_model_load
+#undef ebm_trainer_save
+#undef ebm_trainer_load
 
 #include "test_models.h"
 

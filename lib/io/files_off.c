@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Files in a library that was built without them. */
+#include <ebm/io.h>
+
+#include "core/error.h"
+
+#define OFF "%s: this library was built without files (EBM_WITH_IO=OFF)"
+
+ebm_status ebm_model_save(const ebm_model *model, const char *path) {
+    EBM__REQUIRE(model);
+    EBM__REQUIRE(path);
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
+
+ebm_status ebm_model_load(ebm_model *model, const char *path) {
+    EBM__REQUIRE(model);
+    EBM__REQUIRE(path);
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
+
+ebm_status ebm_trainer_save(const ebm_trainer *trainer, const char *path) {
+    EBM__REQUIRE(trainer);
+    EBM__REQUIRE(path);
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
+
+ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path) {
+    EBM__REQUIRE(trainer);
+    EBM__REQUIRE(path);
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
