@@ -74,6 +74,31 @@ EBM_API ebm_status ebm_trainer_save(const ebm_trainer *trainer, const char *path
  */
 EBM_API ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path);
 
+/**
+ * Saves the trainer, as ebm_trainer_save does, after every so many steps and seconds, whichever comes first, within
+ * ebm_trainer_step and ebm_trainer_fit. The file before the last is `<path>.1`, the one before that `<path>.2`, and so
+ * on. When a save fails, the files that are there stay, training goes on, and the context's log says what was wrong;
+ * the next attempt comes when it is due.
+ * @param path copied; a relative one means what it means at each save. NULL, the default, saves nothing, and the rest
+ *   is ignored.
+ * @param every_steps saves when ebm_trainer_get_steps is a multiple of it; 0: not by steps.
+ * @param every_seconds finite; at the end of the first step after so many; 0: not by time.
+ * @param keep_last files to keep, 1 to 100.
+ * Errors: EBM_ERR_ARG (also when both are 0), EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_autosave(ebm_trainer *trainer, const char *path, int64_t every_steps,
+                                            double every_seconds, int32_t keep_last);
+/**
+ * Automatic saving as it was set.
+ * @param path,every_steps,every_seconds,keep_last receive it; each may be NULL. The path is valid until the next set.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_get_autosave(const ebm_trainer *trainer, const char **path, int64_t *every_steps,
+                                            double *every_seconds, int32_t *keep_last);
+/** Automatic saves that failed since it was set. @param count receives them. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_autosave_failures(const ebm_trainer *trainer, int64_t *count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -27,6 +27,7 @@ typedef struct ebm__file_calls {
     int (*sync)(int fd);
     int (*close)(int fd);
     int (*rename)(const char *from, const char *to);
+    int (*link)(const char *from, const char *to);
     int (*unlink)(const char *path);
 } ebm__file_calls;
 
@@ -34,6 +35,9 @@ typedef struct ebm__file_calls {
 extern const ebm__file_calls ebm__file_system;
 /* Puts other calls in their place (NULL: the system's again). For tests, which simulate failures and crashes. */
 void ebm__file_use(const ebm__file_calls *calls);
+
+/* EBM_ERR_IO: what could not be done, with which file, and errno's reason. */
+ebm_status ebm__file_refuse(const char *what, const char *name);
 
 /* A file that is open for reading. */
 typedef struct ebm__file {
@@ -59,7 +63,13 @@ void ebm__file_close(const ebm__file *file);
  *
  * EBM_ERR_IO: the old file is as it was. EBM_ERR_DURABILITY: the new file is in place, but syncing the directory
  * failed.
+ *
+ * `keep_last` > 1: when the new content is on the disk, the old one becomes <path>.1, that <path>.2, and so on, so that
+ * the last keep_last contents are there.
  */
-ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n);
+ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n, int32_t keep_last);
+
+/* file_keep.c: makes room at `target` for a new content. On failure the target is still there. */
+ebm_status ebm__file_keep(const ebm__file_calls *calls, const char *target, int32_t keep_last);
 
 #endif /* EBM_CORE_FILE_H */

@@ -29,3 +29,28 @@ ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path) {
     EBM__REQUIRE(path);
     return ebm__fail(EBM_ERR_STATE, OFF, __func__);
 }
+
+ebm_status ebm_trainer_set_autosave(ebm_trainer *trainer, const char *path, int64_t every_steps, double every_seconds,
+                                    int32_t keep_last) {
+    EBM__REQUIRE(trainer);
+    (void)every_steps;
+    (void)every_seconds;
+    (void)keep_last;
+    return path == NULL ? EBM_OK : ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
+
+ebm_status ebm_trainer_get_autosave(const ebm_trainer *trainer, const char **path, int64_t *every_steps,
+                                    double *every_seconds, int32_t *keep_last) {
+    EBM__REQUIRE(trainer);
+    (void)path;
+    (void)every_steps;
+    (void)every_seconds;
+    (void)keep_last;
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
+
+ebm_status ebm_trainer_get_autosave_failures(const ebm_trainer *trainer, int64_t *count) {
+    EBM__REQUIRE(trainer);
+    EBM__REQUIRE(count);
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}

@@ -10,7 +10,7 @@
 static ebm_status save(const ebm_model *model, const char *path) {
     ebm__tensor_list list = {.context = ebm__model_context(model)};
     ebm_status status = ebm__list_model_tensors(&list, EBM__GROUP_PARAM, model, model->theta);
-    status = status == EBM_OK ? ebm__tensor_list_save(&list, path) : status;
+    status = status == EBM_OK ? ebm__tensor_list_save(&list, path, 1) : status;
     ebm__tensor_list_clear(&list);
     return status;
 }

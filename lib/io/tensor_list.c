@@ -161,7 +161,7 @@ static ebm_status describe(const ebm__tensor_list *list, char *file, ebm__safete
     return ebm__safetensors_end(writer);
 }
 
-static ebm_status write_file(const ebm__tensor_list *list, char *file, const char *path) {
+static ebm_status write_file(const ebm__tensor_list *list, char *file, const char *path, int32_t keep_last) {
     ebm__safetensors_writer writer;
     EBM__TRY(describe(list, file, &writer));
     for (int64_t width = WIDEST; width > 0; width /= 2) {
@@ -174,15 +174,15 @@ static ebm_status write_file(const ebm__tensor_list *list, char *file, const cha
         }
     }
     ebm__safetensors_seal(&writer);
-    return ebm__file_replace(list->context, path, file, writer.data_offset + writer.data_bytes);
+    return ebm__file_replace(list->context, path, file, writer.data_offset + writer.data_bytes, keep_last);
 }
 
-ebm_status ebm__tensor_list_save(const ebm__tensor_list *list, const char *path) {
+ebm_status ebm__tensor_list_save(const ebm__tensor_list *list, const char *path, int32_t keep_last) {
     ebm__safetensors_writer measure;
     EBM__TRY(describe(list, NULL, &measure));
     char *file;
     EBM__TRY(ebm__alloc(list->context, measure.data_offset + measure.data_bytes, 1, "the file's content", &file));
-    ebm_status status = write_file(list, file, path);
+    ebm_status status = write_file(list, file, path, keep_last);
     ebm__free(list->context, file);
     return status;
 }

@@ -43,7 +43,7 @@ ebm_status ebm__tensor_list_add(ebm__tensor_list *list, const ebm__tensor_place 
 void ebm__tensor_list_clear(ebm__tensor_list *list);
 
 /* Saves all tensors at `path`, as ebm__file_replace does. EBM_ERR_NONFINITE names a tensor that must not be saved. */
-ebm_status ebm__tensor_list_save(const ebm__tensor_list *list, const char *path);
+ebm_status ebm__tensor_list_save(const ebm__tensor_list *list, const char *path, int32_t keep_last);
 
 /* Finds every tensor of the list in the file. EBM_ERR_MISMATCH names the first that differs. */
 ebm_status ebm__tensor_list_match(ebm__tensor_list *list, ebm__tensor_file *file);

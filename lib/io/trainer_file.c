@@ -35,20 +35,20 @@ static ebm__trainer_state state_of(const ebm_trainer *source) {
     };
 }
 
-static ebm_status save(const ebm_trainer *trainer, const char *path) {
+static ebm_status save(const ebm_trainer *trainer, const char *path, int32_t keep_last) {
     ebm__trainer_state state = state_of(trainer);
     ebm__tensor_list list = {.context = trainer->handle.context};
     ebm_status status = ebm__list_settings(&list, &state);
     status = status == EBM_OK ? ebm__list_progress(&list, &state) : status;
-    status = status == EBM_OK ? ebm__tensor_list_save(&list, path) : status;
+    status = status == EBM_OK ? ebm__tensor_list_save(&list, path, keep_last) : status;
     ebm__tensor_list_clear(&list);
     return status;
 }
 
-ebm_status ebm__trainer_write(const ebm_trainer *trainer, const char *path, const char *caller) {
+ebm_status ebm__trainer_write(const ebm_trainer *trainer, const char *path, int32_t keep_last, const char *caller) {
     EBM__USE_FOR(use_sampler, trainer->sampler, caller);
     EBM__USE_FOR(use_model, trainer->model, caller);
-    ebm_status status = save(trainer, path);
+    ebm_status status = save(trainer, path, keep_last);
     return status == EBM_OK ? EBM_OK : ebm__fail_within(status, "%s: '%.200s': ", caller, path);
 }
 
@@ -56,7 +56,7 @@ ebm_status ebm_trainer_save(const ebm_trainer *trainer, const char *path) {
     EBM__REQUIRE(trainer);
     EBM__TRY(ebm__require_path(__func__, path));
     EBM__TRY(ebm__readable(&trainer->handle, __func__));
-    return ebm__trainer_write(trainer, path, __func__);
+    return ebm__trainer_write(trainer, path, 1, __func__);
 }
 
 ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path) {

@@ -93,6 +93,11 @@ ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, in
     if (epoch_rows > 0) {
         ebm__epoch_advance(trainer, epoch_rows, n);
     }
+    for (int i = 0; i < EBM__N_KEEPERS; i++) {
+        if (trainer->keepers[i] != NULL) {
+            trainer->keepers[i]->after_step(trainer->keepers[i], trainer);
+        }
+    }
     return show_progress(trainer, caller);
 }
 

@@ -54,6 +54,18 @@ typedef struct ebm__optimizer {
     double beta1_power, beta2_power; /* beta^t */
 } ebm__optimizer;
 
+/*
+ * What is done after every step that counts, by a part of the library that knows trainers and is not known to them:
+ * the trainer is held, sampler and model are free. It cannot fail.
+ */
+typedef struct ebm__keeper {
+    void (*after_step)(struct ebm__keeper *keeper, ebm_trainer *trainer);
+    void (*destroy)(struct ebm__keeper *keeper, ebm_context *context);
+} ebm__keeper;
+
+/* In the order in which they are called. */
+enum { EBM__KEEPER_LOGS, EBM__KEEPER_SAVES, EBM__N_KEEPERS };
+
 struct ebm_trainer {
     ebm__handle handle;
     ebm_model *model;     /* kept */
@@ -81,6 +93,8 @@ struct ebm_trainer {
     int64_t *order;
     float *batch;
     int64_t order_bytes, batch_bytes;
+
+    ebm__keeper *keepers[EBM__N_KEEPERS]; /* owned; NULL: none */
 
     bool has_report;
     ebm__trainer_report report;
@@ -126,6 +140,9 @@ double ebm__trainer_learning_rate(const ebm_trainer *trainer);
 ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller);
 void ebm__average_start(ebm_trainer *trainer);
 void ebm__average_update(ebm_trainer *trainer);
+
+/* trainer.c: puts a keeper, or NULL, in the place of the one that is there, which is destroyed. */
+void ebm__trainer_set_keeper(ebm_trainer *trainer, int which, ebm__keeper *keeper);
 
 /*
  * step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. `epoch_rows`: they

@@ -78,6 +78,7 @@ static inline void resume_set_sampler(ebm_sampler *sampler, const resume_case *c
     assert_ok(ebm_sampler_set_max_depth(sampler, 3));
     assert_ok(ebm_sampler_set_grad_clip(sampler, 2.5));
     assert_ok(ebm_sampler_set_swap_every(sampler, 2));
+    assert_ok(ebm_sampler_set_noise_order(sampler, c->averaged ? EBM_NOISE_BEFORE_GRADIENT : EBM_NOISE_WITH_GRADIENT));
     assert_ok(ebm_sampler_set_metric_adaptation(sampler, 0));
     if (c->metric == EBM_METRIC_DIAGONAL) {
         assert_ok(ebm_sampler_set_metric(sampler, c->metric, RESUME_DIM, diagonal));

@@ -4,11 +4,17 @@
 #define ebm_model_load off_model_load
 #define ebm_trainer_save off_trainer_save
 #define ebm_trainer_load off_trainer_load
+#define ebm_trainer_set_autosave off_trainer_set_autosave
+#define ebm_trainer_get_autosave off_trainer_get_autosave
+#define ebm_trainer_get_autosave_failures off_trainer_get_autosave_failures
 #include "io/files_off.c"
 #undef ebm_model_save
 #undef ebm_model_load
 #undef ebm_trainer_save
 #undef ebm_trainer_load
+#undef ebm_trainer_set_autosave
+#undef ebm_trainer_get_autosave
+#undef ebm_trainer_get_autosave_failures
 
 #include "test_models.h"
 
