@@ -6,16 +6,18 @@
 
 #include "io/safetensors_read.h"
 
+enum { MOST_PARAMS = 256 };
+
 static uint8_t whole[IO_MOST_BYTES];
 static uint8_t bytes[IO_MOST_BYTES];
 static int64_t n_whole;
 
 /* One that has everything: a ladder, a dense metric, held coordinates, momenta, a buffer, an average. */
 static const resume_case FULL = {"full", EBM_OPT_ADAM, EBM_KERNEL_UNDERDAMPED_ADJUSTED, EBM_START_PERSISTENT, 7, 0.1, 2,
-                                 EBM_METRIC_DENSE, 1, 1, 1, 1};
+                                 EBM_METRIC_DENSE, 1, 1, 1, 1, 0};
 /* Its chains go on without a buffer, so that their momenta stay. */
 static const resume_case MOMENTA = {"momenta", EBM_OPT_ADAM, EBM_KERNEL_HMC, EBM_START_PERSISTENT, 0, 0, 2,
-                                    EBM_METRIC_DIAGONAL, 1, 0, 1, 1};
+                                    EBM_METRIC_DIAGONAL, 1, 0, 1, 1, 0};
 
 static resumed trained(ebm_context *context, const resume_case *c, int64_t steps) {
     resumed r = resume_create(context, c);
@@ -91,13 +93,12 @@ static void test_mismatch_names_the_tensor(void **state) {
 
 static void test_model_from_a_trainers_file(void **state) {
     (void)state;
-    enum { MOST = 256 };
-    float expected[MOST];
-    float theta[MOST];
+    float expected[MOST_PARAMS];
+    float theta[MOST_PARAMS];
     resumed r = trained(NULL, &RESUME_CASES[1], 5);
     keep_whole(&r);
     int64_t n = ebm_model_param_count(r.model);
-    assert_in_range(n, 1, MOST);
+    assert_in_range(n, 1, MOST_PARAMS);
     assert_ok(ebm_model_get_params(r.model, n, expected));
     assert_ok(ebm_model_init_params(r.model, 77));
     assert_ok(ebm_model_load(r.model, io_path("whole")));
@@ -326,6 +327,7 @@ static void test_getters(void **state) {
     (void)state;
     double before[N_NUMBERS];
     double after[N_NUMBERS];
+    float average[2][MOST_PARAMS];
     int mark;
     ebm_progress_fn fn;
     void *data;
@@ -338,6 +340,11 @@ static void test_getters(void **state) {
     assert_ok(ebm_trainer_load(other.trainer, io_path("whole")));
     note_getters(&other, after);
     assert_memory_equal(before, after, sizeof before);
+    int64_t n = ebm_model_param_count(r.model);
+    assert_in_range(n, 1, MOST_PARAMS);
+    assert_ok(ebm_trainer_get_average_params(r.trainer, n, average[0]));
+    assert_ok(ebm_trainer_get_average_params(other.trainer, n, average[1]));
+    assert_memory_equal(average[0], average[1], (size_t)n * sizeof **average);
     assert_ok(ebm_trainer_get_progress(other.trainer, &fn, &data, &every));
     assert_true(fn == no_progress && data == &mark && every == 5);
     resume_destroy(&other);
@@ -349,8 +356,7 @@ static void test_getters(void **state) {
 
 static void test_arguments(void **state) {
     (void)state;
-    enum { MOST = 256 };
-    float bound[MOST] = {0};
+    float bound[MOST_PARAMS] = {0};
     resumed r = resume_create_plain(NULL, RESUME_CHAINS, 1);
     assert_status(ebm_trainer_save(NULL, "a"), EBM_ERR_ARG);
     assert_status(ebm_trainer_save(r.trainer, NULL), EBM_ERR_ARG);
