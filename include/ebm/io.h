@@ -99,6 +99,29 @@ EBM_API ebm_status ebm_trainer_get_autosave(const ebm_trainer *trainer, const ch
 /** Automatic saves that failed since it was set. @param count receives them. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_autosave_failures(const ebm_trainer *trainer, int64_t *count);
 
+enum {
+    EBM_LOG_CSV = 1,       /**< a line of names, then a line a step; what is not finite is left empty */
+    EBM_LOG_JSON_LINES = 2 /**< an object a line, a line a step; what is not finite is null */
+};
+
+/**
+ * Writes a line after every training step: step, epoch (whole ones so far), energy_data, energy_model, gap, grad_norm,
+ * learning_rate (that of the next step), acceptance, seconds since this was set. In the C locale. The lines go to the
+ * file's end; when training goes on from an earlier step (ebm_trainer_load), the lines of that step and later ones are
+ * cut off, so each step has one line. When a line cannot be written, training goes on, and the context's log says so.
+ * @param path a log of this kind, or a file that is empty or not there; copied. NULL, the default, writes none.
+ * @param format EBM_LOG_CSV or EBM_LOG_JSON_LINES; ignored for NULL.
+ * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_MISMATCH (the file is something else: it is not touched), EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_log_file(ebm_trainer *trainer, const char *path, int32_t format);
+/**
+ * The log as it was set.
+ * @param path,format receive it; each may be NULL. The path is valid until the next set.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_get_log_file(const ebm_trainer *trainer, const char **path, int32_t *format);
+
 #ifdef __cplusplus
 }
 #endif

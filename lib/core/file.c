@@ -229,8 +229,9 @@ static ebm_status create_temporary(replacement *r, bool *own) {
     return EBM_OK;
 }
 
-static ebm_status write_all(replacement *r, const void *bytes, int64_t n) {
-    const char *next = bytes;
+static ebm_status write_piece(replacement *r, const ebm__piece *piece) {
+    const char *next = piece->bytes;
+    int64_t n = piece->n;
     while (n > 0) {
         ssize_t done = r->calls->write(r->fd, next, (size_t)(n < MOST_AT_ONCE ? n : MOST_AT_ONCE));
         if (done > 0) {
@@ -244,8 +245,10 @@ static ebm_status write_all(replacement *r, const void *bytes, int64_t n) {
     return EBM_OK;
 }
 
-static ebm_status put_in_place(replacement *r, const void *bytes, int64_t n, int32_t keep_last) {
-    EBM__TRY(write_all(r, bytes, n));
+static ebm_status put_in_place(replacement *r, int64_t n_pieces, const ebm__piece *pieces, int32_t keep_last) {
+    for (int64_t i = 0; i < n_pieces; i++) {
+        EBM__TRY(write_piece(r, &pieces[i]));
+    }
     if (r->calls->sync(r->fd) != 0) {
         return ebm__file_refuse("sync", r->temporary);
     }
@@ -258,7 +261,8 @@ static ebm_status put_in_place(replacement *r, const void *bytes, int64_t n, int
     return r->calls->rename(r->temporary, r->target) == 0 ? EBM_OK : ebm__file_refuse("replace", r->target);
 }
 
-static ebm_status replace(replacement *r, const char *path, const void *bytes, int64_t n, int32_t keep_last) {
+static ebm_status replace(replacement *r, const char *path, int64_t n_pieces, const ebm__piece *pieces,
+                          int32_t keep_last) {
     EBM__TRY(find_names(r, path));
     r->folder_fd = r->calls->open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (r->folder_fd < 0) {
@@ -268,7 +272,7 @@ static ebm_status replace(replacement *r, const char *path, const void *bytes, i
     bool own;
     ebm_status status = create_temporary(r, &own);
     if (status == EBM_OK) {
-        status = put_in_place(r, bytes, n, keep_last);
+        status = put_in_place(r, n_pieces, pieces, keep_last);
     }
     if (status != EBM_OK) {
         if (own) {
@@ -283,13 +287,14 @@ static ebm_status replace(replacement *r, const char *path, const void *bytes, i
     return EBM_OK;
 }
 
-ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n, int32_t keep_last) {
+ebm_status ebm__file_replace(ebm_context *context, const char *path, int64_t n_pieces, const ebm__piece *pieces,
+                             int32_t keep_last) {
     replacement *r;
     EBM__TRY(ebm__alloc(context, 1, sizeof *r, "the names of files", &r));
     r->calls = used();
     r->context = context;
     r->folder_fd = r->lock_fd = r->fd = -1;
-    ebm_status status = replace(r, path, bytes, n, keep_last);
+    ebm_status status = replace(r, path, n_pieces, pieces, keep_last);
     const int open_ones[] = {r->fd, r->lock_fd, r->folder_fd};
     for (int i = 0; i < 3; i++) {
         if (open_ones[i] >= 0) {

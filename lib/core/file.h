@@ -51,8 +51,14 @@ ebm_status ebm__file_open(const char *path, ebm__file *file);
 ebm_status ebm__file_read(const ebm__file *file, void *bytes, int64_t n);
 void ebm__file_close(const ebm__file *file);
 
+/* Bytes that stand somewhere in memory. */
+typedef struct ebm__piece {
+    const void *bytes;
+    int64_t n;
+} ebm__piece;
+
 /*
- * Makes `bytes` the content of the file at `path`, which is at every moment the old file or the new one, whole: the
+ * Makes the pieces, one after the other, the content of the file at `path`, which is at every moment the old file or the new one, whole: the
  * content goes into `<path>.tmp`, which is synced and renamed, and then the directory is synced.
  *
  * A `.tmp` that a killed process has left is removed first; a lock tells it from that of a save at work, which is
@@ -67,7 +73,8 @@ void ebm__file_close(const ebm__file *file);
  * `keep_last` > 1: when the new content is on the disk, the old one becomes <path>.1, that <path>.2, and so on, so that
  * the last keep_last contents are there.
  */
-ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n, int32_t keep_last);
+ebm_status ebm__file_replace(ebm_context *context, const char *path, int64_t n_pieces, const ebm__piece *pieces,
+                             int32_t keep_last);
 
 /* file_keep.c: makes room at `target` for a new content. On failure the target is still there. */
 ebm_status ebm__file_keep(const ebm__file_calls *calls, const char *target, int32_t keep_last);

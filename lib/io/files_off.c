@@ -54,3 +54,16 @@ ebm_status ebm_trainer_get_autosave_failures(const ebm_trainer *trainer, int64_t
     EBM__REQUIRE(count);
     return ebm__fail(EBM_ERR_STATE, OFF, __func__);
 }
+
+ebm_status ebm_trainer_set_log_file(ebm_trainer *trainer, const char *path, int32_t format) {
+    EBM__REQUIRE(trainer);
+    (void)format;
+    return path == NULL ? EBM_OK : ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}
+
+ebm_status ebm_trainer_get_log_file(const ebm_trainer *trainer, const char **path, int32_t *format) {
+    EBM__REQUIRE(trainer);
+    (void)path;
+    (void)format;
+    return ebm__fail(EBM_ERR_STATE, OFF, __func__);
+}

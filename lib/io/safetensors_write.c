@@ -108,19 +108,6 @@ ebm_status ebm__safetensors_end(ebm__safetensors_writer *writer) {
     return EBM_OK;
 }
 
-void ebm__safetensors_put(ebm__safetensors_writer *writer, int32_t dtype, int64_t n, const void *values) {
-    int64_t width = ebm__dtypes[dtype].bytes;
-    char *place = writer->file + writer->data_offset + writer->put_bytes;
-    if (n > 0) {
-        memcpy(place, values, (size_t)(n * width));
-    }
-    ebm__turn(place, width, n);
-    writer->put_bytes += n * width;
-}
-
-void ebm__safetensors_seal(ebm__safetensors_writer *writer) {
-    ebm__digest digest;
-    ebm__digest_begin(&digest);
-    ebm__digest_add(&digest, writer->file, writer->data_offset + writer->data_bytes);
-    ebm__digest_end(&digest, writer->file + DIGITS_OFFSET);
+void ebm__safetensors_seal(const ebm__safetensors_writer *writer, const ebm__digest *digest) {
+    ebm__digest_end(digest, writer->file + DIGITS_OFFSET);
 }

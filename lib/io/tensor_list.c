@@ -4,7 +4,6 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -104,14 +103,12 @@ static bool all_finite(const char *bytes, int64_t n) {
 }
 
 static ebm_status refuse_real(const ebm__tensor_place *place, int64_t i, double value) {
-    char text[32];
-    snprintf(text, sizeof text, "%g", value);
-    return ebm__fail(place->check == EBM__SHARE ? EBM_ERR_FORMAT : EBM_ERR_NONFINITE,
-                     "tensor '%s.%s' is %s at element %" PRId64, place->group, place->name,
-                     isnan(value)   ? "NaN"
-                     : isinf(value) ? (value > 0 ? "+infinity" : "-infinity")
-                                    : text,
-                     i);
+    if (place->check == EBM__SHARE) {
+        return ebm__fail(EBM_ERR_FORMAT, "tensor '%s.%s' is %g at element %" PRId64 ", must be 0 to 1", place->group,
+                         place->name, value, i);
+    }
+    return ebm__fail(EBM_ERR_NONFINITE, "tensor '%s.%s' is %s at element %" PRId64, place->group, place->name,
+                     isnan(value) ? "NaN" : value > 0 ? "+infinity" : "-infinity", i);
 }
 
 static ebm_status check_values(const ebm__tensor_place *place, const void *values, int64_t n) {
@@ -161,29 +158,85 @@ static ebm_status describe(const ebm__tensor_list *list, char *file, ebm__safete
     return ebm__safetensors_end(writer);
 }
 
-static ebm_status write_file(const ebm__tensor_list *list, char *file, const char *path, int32_t keep_last) {
+/*
+ * Large tensors are written from where they stand; small ones are gathered with the header, as are all where numbers
+ * have to be turned.
+ */
+static bool is_large(const ebm__tensor_place *place) {
+    enum { LARGE = 1 << 16 };
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && size_of(place) * ebm__dtypes[place->dtype].bytes >= LARGE;
+}
+
+/* The file, in its parts. */
+typedef struct assembly {
+    char *gathered; /* the header and the small tensors */
+    int64_t n_gathered;
+    ebm__piece *pieces;
+    int64_t n_pieces;
+} assembly;
+
+static void append_large(assembly *a, const ebm__tensor_place *place) {
+    int64_t bytes = size_of(place) * ebm__dtypes[place->dtype].bytes;
+    a->pieces[a->n_pieces++] = (ebm__piece){place->values, bytes};
+    a->pieces[a->n_pieces++] = (ebm__piece){a->gathered + a->n_gathered, 0};
+}
+
+static void append_small(assembly *a, const ebm__tensor_place *place) {
+    char *to = a->gathered + a->n_gathered;
+    int64_t width = ebm__dtypes[place->dtype].bytes;
+    int64_t bytes = size_of(place) * width;
+    if (bytes > 0) {
+        memcpy(to, place->values, (size_t)bytes);
+    }
+    ebm__turn(to, width, size_of(place));
+    a->n_gathered += bytes;
+    a->pieces[a->n_pieces - 1].n += bytes;
+}
+
+static ebm_status assemble(const ebm__tensor_list *list, assembly *a) {
     ebm__safetensors_writer writer;
-    EBM__TRY(describe(list, file, &writer));
+    EBM__TRY(describe(list, a->gathered, &writer));
+    a->n_gathered = writer.data_offset;
+    a->pieces[a->n_pieces++] = (ebm__piece){a->gathered, writer.data_offset};
     for (int64_t width = WIDEST; width > 0; width /= 2) {
         for (int64_t i = 0; i < list->n; i++) {
             const ebm__tensor_place *place = &list->places[i];
             if (ebm__dtypes[place->dtype].bytes == width) {
                 EBM__TRY(check_values(place, place->values, size_of(place)));
-                ebm__safetensors_put(&writer, place->dtype, size_of(place), place->values);
+                (is_large(place) ? append_large : append_small)(a, place);
             }
         }
     }
-    ebm__safetensors_seal(&writer);
-    return ebm__file_replace(list->context, path, file, writer.data_offset + writer.data_bytes, keep_last);
+    ebm__digest digest;
+    ebm__digest_begin(&digest);
+    for (int64_t i = 0; i < a->n_pieces; i++) {
+        ebm__digest_add(&digest, a->pieces[i].bytes, a->pieces[i].n);
+    }
+    ebm__safetensors_seal(&writer, &digest);
+    return EBM_OK;
+}
+
+static ebm_status save(const ebm__tensor_list *list, const char *path, int32_t keep_last, assembly *a) {
+    ebm__safetensors_writer measure;
+    EBM__TRY(describe(list, NULL, &measure));
+    int64_t bytes = measure.data_offset;
+    int64_t n_pieces = 1;
+    for (int64_t i = 0; i < list->n; i++) {
+        const ebm__tensor_place *place = &list->places[i];
+        bytes += is_large(place) ? 0 : size_of(place) * ebm__dtypes[place->dtype].bytes;
+        n_pieces += is_large(place) ? 2 : 0;
+    }
+    EBM__TRY(ebm__alloc(list->context, bytes, 1, "the file's content", &a->gathered));
+    EBM__TRY(ebm__alloc(list->context, n_pieces, sizeof *a->pieces, "the file's content", &a->pieces));
+    EBM__TRY(assemble(list, a));
+    return ebm__file_replace(list->context, path, a->n_pieces, a->pieces, keep_last);
 }
 
 ebm_status ebm__tensor_list_save(const ebm__tensor_list *list, const char *path, int32_t keep_last) {
-    ebm__safetensors_writer measure;
-    EBM__TRY(describe(list, NULL, &measure));
-    char *file;
-    EBM__TRY(ebm__alloc(list->context, measure.data_offset + measure.data_bytes, 1, "the file's content", &file));
-    ebm_status status = write_file(list, file, path, keep_last);
-    ebm__free(list->context, file);
+    assembly a = {0};
+    ebm_status status = save(list, path, keep_last, &a);
+    ebm__free(list->context, a.gathered);
+    ebm__free(list->context, a.pieces);
     return status;
 }
 
