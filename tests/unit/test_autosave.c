@@ -165,8 +165,8 @@ static void test_settings(void **state) {
 
 static int n_calls;
 static int at_call;
-static int failure;    /* errno; 0: the process ends before the call */
-static int no_links;   /* the file system knows none */
+static int failure;  /* errno; 0: the process ends before the call */
+static int no_links; /* the file system knows none */
 
 static int strikes(void) {
     if (++n_calls != at_call) {
@@ -247,6 +247,22 @@ static void test_every_call_fails(void **state) {
     }
 }
 
+static void test_without_links(void **state) {
+    (void)state;
+    no_links = 1;
+    use_striking_calls(0, 0);
+    resumed r = three_saved(2);
+    ebm__file_use(NULL);
+    no_links = 0;
+    int64_t failures;
+    assert_ok(ebm_trainer_get_autosave_failures(r.trainer, &failures));
+    assert_int_equal(failures, 0);
+    assert_int_equal(steps_in(io_path("a")), 3);
+    assert_int_equal(steps_in(io_path("a.1")), 2);
+    resume_destroy(&r);
+    io_empty_folder();
+}
+
 /* At every moment the last file, or the one before it, is there; and the last one, where links are known. */
 static void test_killed_at_every_call(void **state) {
     (void)state;
@@ -285,6 +301,7 @@ int main(void) {
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_every_call_fails),
+        cmocka_unit_test(test_without_links),
         cmocka_unit_test(test_killed_at_every_call),
     };
     return cmocka_run_group_tests(tests, io_make_folder, io_remove_folder);
