@@ -23,7 +23,8 @@ static ebm_status keep_present(const ebm__file_calls *calls, const char *target)
     if (calls->link(target, first) == 0 || errno == ENOENT) {
         return EBM_OK;
     }
-    return calls->rename(target, first) == 0 || errno == ENOENT ? EBM_OK : ebm__file_refuse("keep the old file as", first);
+    return calls->rename(target, first) == 0 || errno == ENOENT ? EBM_OK
+                                                                : ebm__file_refuse("keep the old file as", first);
 }
 
 ebm_status ebm__file_keep(const ebm__file_calls *calls, const char *target, int32_t keep_last) {

@@ -121,8 +121,10 @@ ebm_status ebm__list_settings(ebm__tensor_list *list, const ebm__trainer_state *
         EBM__TRY(list_array(list, CHAIN, EBM__NAME_MASK, EBM__DTYPE_U8, EBM__ANY, 1, &state->model->dim, state->mask));
     }
     if (state->n_rungs > 1) {
-        EBM__TRY(list_array(list, CHAIN, EBM__NAME_RUNGS, EBM__DTYPE_F64, EBM__ANY, 1, &n_rungs, state->rung_temperature));
-        EBM__TRY(list_array(list, CHAIN, "ladder_step_size", EBM__DTYPE_F64, EBM__ANY, 1, &n_rungs, state->rung_step_size));
+        EBM__TRY(list_array(list, CHAIN, EBM__NAME_RUNGS, EBM__DTYPE_F64, EBM__ANY, 1, &n_rungs,
+                            state->rung_temperature));
+        EBM__TRY(list_array(list, CHAIN, "ladder_step_size", EBM__DTYPE_F64, EBM__ANY, 1, &n_rungs,
+                            state->rung_step_size));
     }
     return EBM_OK;
 }

@@ -62,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else {
         require(ebm_model_get_params(h.model, n, after) == EBM_OK, "get");
         require(memcmp(before, after, (size_t)n * sizeof *before) == 0, "a refused file has changed the parameters");
-        require(ebm_trainer_get_steps(h.trainer, &steps) == EBM_OK && steps == 0, "a refused file has changed the steps");
+        require(ebm_trainer_get_steps(h.trainer, &steps) == EBM_OK && steps == 0,
+                "a refused file has changed the steps");
         require(status == EBM_ERR_FORMAT || status == EBM_ERR_CORRUPT || status == EBM_ERR_MISMATCH ||
                     status == EBM_ERR_NONFINITE || status == EBM_ERR_NOMEM,
                 "an unexpected status");

@@ -42,18 +42,13 @@ static ebm_status load_bytes(const resumed *r, const uint8_t *content, int64_t n
     return status;
 }
 
-/* Nothing has changed: the trainer saves the same bytes as before. */
-typedef struct witness {
-    const resumed *r;
-} witness;
-
-static witness witness_begin(const resumed *r) {
+/* Nothing has changed between the two: the trainer saves the same bytes. */
+static void witness_begin(const resumed *r) {
     assert_ok(ebm_trainer_save(r->trainer, io_path("before")));
-    return (witness){r};
 }
 
-static void witness_end(const witness *w) {
-    assert_ok(ebm_trainer_save(w->r->trainer, io_path("after")));
+static void witness_end(const resumed *r) {
+    assert_ok(ebm_trainer_save(r->trainer, io_path("after")));
     resume_assert_same_files("unchanged", io_path("before"), io_path("after"));
 }
 
@@ -69,23 +64,23 @@ static void test_mismatch_names_the_tensor(void **state) {
     assert_ok(ebm_model_init_params(other.model, 1));
     assert_ok(ebm_sampler_create(NULL, other.model, RESUME_CHAINS, 1, &other.sampler));
     assert_ok(ebm_trainer_create(NULL, other.model, other.sampler, &other.trainer));
-    witness w = witness_begin(&other);
+    witness_begin(&other);
     assert_status(ebm_trainer_load(other.trainer, io_path("whole")), EBM_ERR_MISMATCH);
     assert_message("ebm_trainer_load: ");
     assert_message("the file's tensor 'param.");
     assert_message("= 7, must be 8");
-    witness_end(&w);
+    witness_end(&other);
     resume_destroy(&other);
 
     other = resume_create_plain(NULL, RESUME_CHAINS + 1, 1);
-    w = witness_begin(&other);
+    witness_begin(&other);
     assert_status(ebm_trainer_load(other.trainer, io_path("whole")), EBM_ERR_MISMATCH);
     assert_message("'chain.count' is 6, the sampler has 7 chains");
-    witness_end(&w);
+    witness_end(&other);
     assert_ok(ebm_model_save(r.model, io_path("model")));
     assert_status(ebm_trainer_load(other.trainer, io_path("model")), EBM_ERR_MISMATCH);
     assert_message("lacks the tensor 'chain.count'");
-    witness_end(&w);
+    witness_end(&other);
     resume_destroy(&other);
     resume_destroy(&r);
     io_empty_folder();
@@ -116,7 +111,7 @@ static void test_damage(void **state) {
     resumed r = trained(NULL, &FULL, 3);
     keep_whole(&r);
     resumed other = resume_create_plain(NULL, RESUME_CHAINS, 1);
-    witness w = witness_begin(&other);
+    witness_begin(&other);
     for (int64_t n = 0; n < n_whole; n++) {
         ebm_status status = load_bytes(&other, whole, n);
         assert_true(status == EBM_ERR_CORRUPT || (n < 8 && status == EBM_ERR_FORMAT));
@@ -131,7 +126,7 @@ static void test_damage(void **state) {
         }
         bytes[i] ^= bit;
     }
-    witness_end(&w);
+    witness_end(&other);
     assert_ok(load_bytes(&other, bytes, n_whole));
     resume_destroy(&other);
     resume_destroy(&r);
@@ -239,7 +234,7 @@ static void test_hostile_numbers(void **state) {
     keep_whole(&r);
     for (size_t i = 0; i < sizeof HOSTILE / sizeof *HOSTILE; i++) {
         resumed other = resume_create_plain(NULL, RESUME_CHAINS, 1);
-        witness w = witness_begin(&other);
+        witness_begin(&other);
         unseal();
         put(place_of(HOSTILE[i].group, HOSTILE[i].name), &HOSTILE[i]);
         ebm_status status = load_bytes(&other, bytes, n_whole);
@@ -249,7 +244,7 @@ static void test_hostile_numbers(void **state) {
         }
         if (status != EBM_OK) {
             assert_message(HOSTILE[i].message);
-            witness_end(&w);
+            witness_end(&other);
         }
         resume_destroy(&other);
     }
@@ -264,7 +259,7 @@ static void test_every_tensor_is_needed(void **state) {
     resumed r = trained(NULL, &FULL, 3);
     keep_whole(&r);
     resumed other = resume_create_plain(NULL, RESUME_CHAINS, 1);
-    witness w = witness_begin(&other);
+    witness_begin(&other);
     unseal();
     int64_t length;
     assert_ok(ebm__safetensors_length(bytes, n_whole, &length));
@@ -276,7 +271,7 @@ static void test_every_tensor_is_needed(void **state) {
         n_tensors++;
     }
     assert_true(n_tensors > 60);
-    witness_end(&w);
+    witness_end(&other);
     assert_ok(load_bytes(&other, bytes, n_whole));
     resume_destroy(&other);
     resume_destroy(&r);
@@ -432,14 +427,14 @@ static void test_no_memory(void **state) {
         long live = atomic_load(&memory.live);
         ebm_status status = EBM_ERR_NOMEM;
         long n = 0;
-        witness w = witness_begin(&r);
+        witness_begin(&r);
         for (; status == EBM_ERR_NOMEM; n++) {
             failing_allocator_arm(&memory, n + 1, for_good);
             status = ebm_trainer_load(r.trainer, io_path("whole"));
             failing_allocator_arm(&memory, 0, 0);
             if (status == EBM_ERR_NOMEM) {
                 assert_int_equal(atomic_load(&memory.live), live);
-                witness_end(&w);
+                witness_end(&r);
             }
         }
         assert_ok(status);

@@ -33,8 +33,8 @@ static void check_csv(int64_t n) {
         long long numbers[2];
         double values[7];
         int length;
-        int read = sscanf(at, "%lld,%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf\n%n", &numbers[0], &numbers[1], &values[0], &values[1],
-                          &values[2], &values[3], &values[4], &values[5], &values[6], &length);
+        int read = sscanf(at, "%lld,%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf\n%n", &numbers[0], &numbers[1],
+                          &values[0], &values[1], &values[2], &values[3], &values[4], &values[5], &values[6], &length);
         assert_int_equal(read, 9);
         assert_int_equal(numbers[0], step);
         assert_int_equal(numbers[1], step / 4);
@@ -194,8 +194,8 @@ static void test_failure(void **state) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(n_messages, 1);
     train(&r, 8);
-    const char *eighth = strstr(log_text(), "\n8,2,"); /* steps 4 to 6 are missing, and no half of a line stands there */
-    assert_non_null(eighth);
+    /* Steps 4 to 6 are missing, and no half of a line stands there. */
+    assert_non_null(strstr(log_text(), "\n8,2,"));
     assert_null(strstr(text, "\n4,"));
     int n_lines = 0;
     for (const char *c = text; *c != 0; c++) {
