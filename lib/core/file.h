@@ -59,7 +59,8 @@ typedef struct ebm__piece {
 
 /*
  * Makes the pieces, one after the other, the content of the file at `path`, which is at every moment the old file or
- * the new one, whole: the content goes into `<path>.tmp`, which is synced and renamed, and then the directory is synced.
+ * the new one, whole: the content goes into `<path>.tmp`, which is synced and renamed, and then the directory is
+ * synced.
  *
  * A `.tmp` that a killed process has left is removed first; a lock tells it from that of a save at work, which is
  * refused. Links are followed: the file that they lead to is replaced (and has the `.tmp` beside it). An existing

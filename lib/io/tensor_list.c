@@ -124,7 +124,8 @@ static ebm_status check_values(const ebm__tensor_place *place, const void *value
             }
         } else if (!is_good_integer(place->check, integer_at(place->dtype, bytes, i))) {
             return ebm__fail(EBM_ERR_FORMAT, "tensor '%s.%s' is %" PRId64 " at element %" PRId64
-                             ", which is out of range", place->group, place->name, integer_at(place->dtype, bytes, i), i);
+                             ", which is out of range", place->group, place->name,
+                             integer_at(place->dtype, bytes, i), i);
         }
     }
     return EBM_OK;
