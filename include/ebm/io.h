@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file io.h
- * Model files: safetensors, one tensor a parameter tensor, readable by any safetensors reader. A library built with
+ * Files of models and of trainers: safetensors, readable by any safetensors reader. A library built with
  * EBM_WITH_IO=OFF answers EBM_ERR_STATE there. And data: rows of floats from npy, idx and csv files, in every build.
  */
 #ifndef EBM_IO_H
@@ -12,6 +12,7 @@
 #include <ebm/export.h>
 #include <ebm/model.h>
 #include <ebm/status.h>
+#include <ebm/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,8 +32,9 @@ extern "C" {
 EBM_API ebm_status ebm_model_save(const ebm_model *model, const char *path);
 
 /**
- * Loads parameters that ebm_model_save, or another writer of the same tensors, has written. Reads strictly, checks
- * the digest where there is one, and sets the parameters only when all is well.
+ * Loads parameters that ebm_model_save, ebm_trainer_save, or another writer of the same tensors, has written. Reads
+ * strictly, checks the digest where there is one, and sets the parameters only when all is well. What a trainer's file
+ * has beside the parameters (`average.`, `opt.`, `chain.`, `rng.`) is passed over.
  * @param path a file.
  * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_FORMAT (not such a file), EBM_ERR_CORRUPT (damaged), EBM_ERR_MISMATCH
  * (names the first tensor that is missing, foreign or of another shape), EBM_ERR_NONFINITE (a value is not finite).
@@ -92,6 +94,87 @@ EBM_API ebm_status ebm_read_csv_shape(const char *path, int32_t header_lines, in
  */
 EBM_API ebm_status ebm_read_csv(const char *path, int32_t header_lines, int64_t first, int64_t n, int64_t row_size,
                                 float *out);
+/*
+ * --- a trainer, to go on with as if nothing had come between
+ * --------------------------------------------------------------
+ */
+
+/**
+ * Saves all that the trainer's next step depends on: parameters (`param.<name>`) and averaged ones
+ * (`average.<name>`), the optimizer's state and the trainer's settings (`opt.`), every chain with its momenta, its
+ * replicas on a ladder, the buffer and the sampler's settings (`chain.`), the seed, the counters of all random streams
+ * and the place in an epoch (`rng.`). Whether the model has the parameters or the averaged ones at the moment
+ * (ebm_trainer_swap_average) does not matter. Written as ebm_model_save writes. The same state gives the same bytes.
+ *
+ * A progress function may call this, which is a good place for it.
+ * @param path where; in a directory that exists.
+ * Errors: as ebm_model_save; EBM_ERR_BUSY.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_save(const ebm_trainer *trainer, const char *path);
+
+/**
+ * Loads what ebm_trainer_save has written, into a trainer whose model has the same tensors and whose sampler has as
+ * many chains: the next step then gives the same bits as it would have given where the file was saved, with the same
+ * data. ebm_trainer_fit goes on inside the epoch.
+ *
+ * All settings, of trainer and sampler, and the sampler's seed become the file's: what is to be different is set after
+ * loading. The host's own stay as they are: progress function, threads, memory. Of the model only the parameters
+ * change; its callbacks, sign and concurrency are the host's. When this fails, trainer, sampler and model are as they
+ * were.
+ * @param path a file.
+ * Errors: as ebm_model_load, where EBM_ERR_MISMATCH names the first tensor that differs; EBM_ERR_BUSY; EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path);
+
+/**
+ * Saves the trainer, as ebm_trainer_save does, after every so many steps and seconds, whichever comes first, within
+ * ebm_trainer_step and ebm_trainer_fit. The file before the last is `<path>.1`, the one before that `<path>.2`, and so
+ * on. When a save fails, the files that are there stay, training goes on, and the context's log says what was wrong;
+ * the next attempt comes when it is due.
+ * @param path copied; a relative one means what it means at each save. NULL, the default, saves nothing, and the rest
+ *   is ignored.
+ * @param every_steps saves when ebm_trainer_get_steps is a multiple of it; 0: not by steps.
+ * @param every_seconds finite; at the end of the first step after so many; 0: not by time.
+ * @param keep_last files to keep, 1 to 100.
+ * Errors: EBM_ERR_ARG (also when both are 0), EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_autosave(ebm_trainer *trainer, const char *path, int64_t every_steps,
+                                            double every_seconds, int32_t keep_last);
+/**
+ * Automatic saving as it was set.
+ * @param path,every_steps,every_seconds,keep_last receive it; each may be NULL. The path is valid until the next set.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_get_autosave(const ebm_trainer *trainer, const char **path, int64_t *every_steps,
+                                            double *every_seconds, int32_t *keep_last);
+/** Automatic saves that failed since it was set. @param count receives them. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_autosave_failures(const ebm_trainer *trainer, int64_t *count);
+
+enum {
+    EBM_LOG_CSV = 1,       /**< a line of names, then a line a step; what is not finite is left empty */
+    EBM_LOG_JSON_LINES = 2 /**< an object a line, a line a step; what is not finite is null */
+};
+
+/**
+ * Writes a line after every training step: step, epoch (whole ones so far), energy_data, energy_model, gap, grad_norm,
+ * learning_rate (that of the next step), acceptance, seconds since this was set. In the C locale. The lines go to the
+ * file's end; when training goes on from an earlier step (ebm_trainer_load), the lines of that step and later ones are
+ * cut off, so each step has one line. When a line cannot be written, training goes on, and the context's log says so.
+ * @param path a log of this kind, or a file that is empty or not there; copied. NULL, the default, writes none.
+ * @param format EBM_LOG_CSV or EBM_LOG_JSON_LINES; ignored for NULL.
+ * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_MISMATCH (the file is something else: it is not touched), EBM_ERR_NOMEM.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_log_file(ebm_trainer *trainer, const char *path, int32_t format);
+/**
+ * The log as it was set.
+ * @param path,format receive it; each may be NULL. The path is valid until the next set.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_get_log_file(const ebm_trainer *trainer, const char **path, int32_t *format);
 
 #ifdef __cplusplus
 }

@@ -179,7 +179,12 @@ EBM_API ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float
 /**
  * Steps over an array, n_epochs times, in batches of an order shuffled anew for each epoch (the last batch may be
  * smaller). The order depends on the sampler's seed and the number of the epoch, so two calls of one epoch are one
- * call of two. After a failure or a stop inside an epoch the next call begins that epoch anew.
+ * call of two.
+ *
+ * After a failure or a stop inside an epoch, and after ebm_trainer_load of a file saved inside one, the next call goes
+ * on with the batch that was due, as if nothing had come between; the epoch that it finishes first counts as one of
+ * n_epochs. So a run of N epochs goes on with n_epochs = N - ebm_trainer_get_epochs. With another number of rows the
+ * epoch begins anew.
  * @param n rows.
  * @param x n x dim, finite.
  * @param n_epochs 0 or more.

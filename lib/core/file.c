@@ -51,6 +51,7 @@ const ebm__file_calls ebm__file_system = {.real_path = realpath,
                                           .sync = fsync,
                                           .close = close,
                                           .rename = rename,
+                                          .link = link,
                                           .unlink = unlink};
 
 static _Atomic(const ebm__file_calls *) chosen; /* NULL: the system's */
@@ -64,8 +65,7 @@ static const ebm__file_calls *used(void) {
     return calls == NULL ? &ebm__file_system : calls;
 }
 
-/* EBM_ERR_IO: what could not be done, with which file, and errno's reason. */
-static ebm_status refuse(const char *what, const char *name) {
+ebm_status ebm__file_refuse(const char *what, const char *name) {
     char reason[128];
     int error = errno;
     return ebm__fail(EBM_ERR_IO, "cannot %s '%.200s': %s", what, name, strerror_r(error, reason, sizeof reason));
@@ -85,12 +85,12 @@ ebm_status ebm__file_open(const char *path, ebm__file *file) {
     /* O_NONBLOCK: a pipe without a writer is refused below, and not waited for here. */
     file->fd = calls->open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (file->fd < 0) {
-        return refuse("open", path);
+        return ebm__file_refuse("open", path);
     }
     struct stat status;
     ebm_status result = EBM_OK;
     if (calls->status(file->fd, &status) != 0) {
-        result = refuse("look at", path);
+        result = ebm__file_refuse("look at", path);
     } else if (!S_ISREG(status.st_mode)) {
         result = ebm__fail(EBM_ERR_IO, "not a regular file");
     }
@@ -150,7 +150,7 @@ static ebm_status find_names(replacement *r, const char *path) {
             errno = ENAMETOOLONG;
         }
         if (errno != ENOENT) {
-            return refuse("find", path);
+            return ebm__file_refuse("find", path);
         }
         memcpy(r->target, path, length + 1);
     }
@@ -163,7 +163,7 @@ static ebm_status find_names(replacement *r, const char *path) {
         r->mode = status.st_mode & PERMISSIONS;
         r->keep_mode = true;
     } else if (errno != ENOENT) {
-        return refuse("look at", r->target);
+        return ebm__file_refuse("look at", r->target);
     }
     size_t length = strlen(r->target);
     memcpy(r->temporary, r->target, length);
@@ -188,7 +188,7 @@ static ebm_status lock_temporary(replacement *r, int fd, bool *own) {
         struct stat locked;
         struct stat named;
         if (r->calls->status(fd, &locked) != 0 || r->calls->status_of_name(r->temporary, &named) != 0) {
-            return refuse("look at", r->temporary);
+            return ebm__file_refuse("look at", r->temporary);
         }
         *own = locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
     }
@@ -206,7 +206,7 @@ static ebm_status remove_stale(replacement *r) {
         status = lock_temporary(r, fd, &own);
     }
     if (status == EBM_OK && r->calls->unlink(r->temporary) != 0) {
-        status = refuse("remove", r->temporary);
+        status = ebm__file_refuse("remove", r->temporary);
     }
     if (fd >= 0) {
         r->calls->close(fd);
@@ -222,25 +222,26 @@ static ebm_status create_temporary(replacement *r, bool *own) {
     *own = false;
     r->fd = r->calls->open(r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, r->mode);
     if (r->fd < 0) {
-        return refuse("create", r->temporary);
+        return ebm__file_refuse("create", r->temporary);
     }
     EBM__TRY(lock_temporary(r, r->fd, own));
     r->lock_fd = r->calls->duplicate(r->fd);
     if (r->lock_fd < 0) {
-        return refuse("duplicate the descriptor of", r->temporary);
+        return ebm__file_refuse("duplicate the descriptor of", r->temporary);
     }
     struct stat status;
     if (r->calls->status(r->fd, &status) != 0) {
-        return refuse("look at", r->temporary);
+        return ebm__file_refuse("look at", r->temporary);
     }
     if (r->keep_mode && (status.st_mode & PERMISSIONS) != r->mode && r->calls->change_mode(r->fd, r->mode) != 0) {
-        return refuse("set the permissions of", r->temporary);
+        return ebm__file_refuse("set the permissions of", r->temporary);
     }
     return EBM_OK;
 }
 
-static ebm_status write_all(replacement *r, const void *bytes, int64_t n) {
-    const char *next = bytes;
+static ebm_status write_piece(replacement *r, const ebm__piece *piece) {
+    const char *next = piece->bytes;
+    int64_t n = piece->n;
     while (n > 0) {
         ssize_t done = r->calls->write(r->fd, next, (size_t)(n < MOST_AT_ONCE ? n : MOST_AT_ONCE));
         if (done > 0) {
@@ -248,36 +249,40 @@ static ebm_status write_all(replacement *r, const void *bytes, int64_t n) {
             n -= done;
         } else if (done == 0 || errno != EINTR) {
             errno = done == 0 ? EIO : errno;
-            return refuse("write", r->temporary);
+            return ebm__file_refuse("write", r->temporary);
         }
     }
     return EBM_OK;
 }
 
-static ebm_status put_in_place(replacement *r, const void *bytes, int64_t n) {
-    EBM__TRY(write_all(r, bytes, n));
+static ebm_status put_in_place(replacement *r, int64_t n_pieces, const ebm__piece *pieces, int32_t keep_last) {
+    for (int64_t i = 0; i < n_pieces; i++) {
+        EBM__TRY(write_piece(r, &pieces[i]));
+    }
     if (r->calls->sync(r->fd) != 0) {
-        return refuse("sync", r->temporary);
+        return ebm__file_refuse("sync", r->temporary);
     }
     int fd = r->fd;
     r->fd = -1;
     if (r->calls->close(fd) != 0 && errno != EINTR) { /* after EINTR it is closed, and it was synced before */
-        return refuse("close", r->temporary);
+        return ebm__file_refuse("close", r->temporary);
     }
-    return r->calls->rename(r->temporary, r->target) == 0 ? EBM_OK : refuse("replace", r->target);
+    EBM__TRY(ebm__file_keep(r->calls, r->target, keep_last));
+    return r->calls->rename(r->temporary, r->target) == 0 ? EBM_OK : ebm__file_refuse("replace", r->target);
 }
 
-static ebm_status replace(replacement *r, const char *path, const void *bytes, int64_t n) {
+static ebm_status replace(replacement *r, const char *path, int64_t n_pieces, const ebm__piece *pieces,
+                          int32_t keep_last) {
     EBM__TRY(find_names(r, path));
     r->folder_fd = r->calls->open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (r->folder_fd < 0) {
-        return refuse("open the directory", r->folder);
+        return ebm__file_refuse("open the directory", r->folder);
     }
     EBM__TRY(remove_stale(r));
     bool own;
     ebm_status status = create_temporary(r, &own);
     if (status == EBM_OK) {
-        status = put_in_place(r, bytes, n);
+        status = put_in_place(r, n_pieces, pieces, keep_last);
     }
     if (status != EBM_OK) {
         if (own) {
@@ -286,19 +291,20 @@ static ebm_status replace(replacement *r, const char *path, const void *bytes, i
         return status;
     }
     if (r->calls->sync(r->folder_fd) != 0) {
-        refuse("sync the directory", r->folder);
+        ebm__file_refuse("sync the directory", r->folder);
         return ebm__fail_within(EBM_ERR_DURABILITY, "the new file is in place, but: ");
     }
     return EBM_OK;
 }
 
-ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n) {
+ebm_status ebm__file_replace(ebm_context *context, const char *path, int64_t n_pieces, const ebm__piece *pieces,
+                             int32_t keep_last) {
     replacement *r;
     EBM__TRY(ebm__alloc(context, 1, sizeof *r, "the names of files", &r));
     r->calls = used();
     r->context = context;
     r->folder_fd = r->lock_fd = r->fd = -1;
-    ebm_status status = replace(r, path, bytes, n);
+    ebm_status status = replace(r, path, n_pieces, pieces, keep_last);
     const int open_ones[] = {r->fd, r->lock_fd, r->folder_fd};
     for (int i = 0; i < 3; i++) {
         if (open_ones[i] >= 0) {

@@ -28,6 +28,7 @@ typedef struct ebm__file_calls {
     int (*sync)(int fd);
     int (*close)(int fd);
     int (*rename)(const char *from, const char *to);
+    int (*link)(const char *from, const char *to);
     int (*unlink)(const char *path);
 } ebm__file_calls;
 
@@ -35,6 +36,9 @@ typedef struct ebm__file_calls {
 extern const ebm__file_calls ebm__file_system;
 /* Puts other calls in their place (NULL: the system's again). For tests, which simulate failures and crashes. */
 void ebm__file_use(const ebm__file_calls *calls);
+
+/* EBM_ERR_IO: what could not be done, with which file, and errno's reason. */
+ebm_status ebm__file_refuse(const char *what, const char *name);
 
 /* A file that is open for reading. */
 typedef struct ebm__file {
@@ -50,9 +54,16 @@ ebm_status ebm__file_read(const ebm__file *file, void *bytes, int64_t n);
 ebm_status ebm__file_skip(const ebm__file *file, int64_t n);
 void ebm__file_close(const ebm__file *file);
 
+/* Bytes that stand somewhere in memory. */
+typedef struct ebm__piece {
+    const void *bytes;
+    int64_t n;
+} ebm__piece;
+
 /*
- * Makes `bytes` the content of the file at `path`, which is at every moment the old file or the new one, whole: the
- * content goes into `<path>.tmp`, which is synced and renamed, and then the directory is synced.
+ * Makes the pieces, one after the other, the content of the file at `path`, which is at every moment the old file or
+ * the new one, whole: the content goes into `<path>.tmp`, which is synced and renamed, and then the directory is
+ * synced.
  *
  * A `.tmp` that a killed process has left is removed first; a lock tells it from that of a save at work, which is
  * refused. Links are followed: the file that they lead to is replaced (and has the `.tmp` beside it). An existing
@@ -62,7 +73,14 @@ void ebm__file_close(const ebm__file *file);
  *
  * EBM_ERR_IO: the old file is as it was. EBM_ERR_DURABILITY: the new file is in place, but syncing the directory
  * failed.
+ *
+ * `keep_last` > 1: when the new content is on the disk, the old one becomes <path>.1, that <path>.2, and so on, so that
+ * the last keep_last contents are there.
  */
-ebm_status ebm__file_replace(ebm_context *context, const char *path, const void *bytes, int64_t n);
+ebm_status ebm__file_replace(ebm_context *context, const char *path, int64_t n_pieces, const ebm__piece *pieces,
+                             int32_t keep_last);
+
+/* file_keep.c: makes room at `target` for a new content. On failure the target is still there. */
+ebm_status ebm__file_keep(const ebm__file_calls *calls, const char *target, int32_t keep_last);
 
 #endif /* EBM_CORE_FILE_H */

@@ -20,17 +20,20 @@ static inline void ebm__write_u64(uint8_t *bytes, uint64_t value) {
     }
 }
 
-/* n floats from the machine's order of bytes to the file's, or back. */
-static inline void ebm__turn_f32(void *floats, int64_t n) {
+/* n numbers of `width` bytes from the machine's order of bytes to the file's, or back. */
+static inline void ebm__turn(void *numbers, int64_t width, int64_t n) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, (char *)floats + 4 * i, 4);
-        bits = __builtin_bswap32(bits);
-        memcpy((char *)floats + 4 * i, &bits, 4);
+    uint8_t *bytes = numbers;
+    for (int64_t i = 0; i < n; i++, bytes += width) {
+        for (int64_t a = 0, b = width - 1; a < b; a++, b--) {
+            uint8_t kept = bytes[a];
+            bytes[a] = bytes[b];
+            bytes[b] = kept;
+        }
     }
 #else
-    (void)floats;
+    (void)numbers;
+    (void)width;
     (void)n;
 #endif
 }

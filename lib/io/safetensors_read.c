@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "io/dtype.h"
 #include "io/little_endian.h"
 
 /*
@@ -19,12 +20,6 @@
  * this.
  */
 enum { MOST_DEPTH = 3, MOST_ITEMS = 16 * EBM__SAFETENSORS_MOST_TENSORS };
-
-static const struct {
-    const char *name;
-    int64_t bytes;
-} dtypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
-              {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"F64", 8},     {"I64", 8}, {"U64", 8}};
 
 const char *ebm__safetensors_show(const char *name, ebm__shown *shown) {
     size_t i = 0;
@@ -151,9 +146,9 @@ static ebm_status read_entry(const char *name, const json_t *value, ebm__safeten
         return refuse_entry(name, "it must have dtype (a string), shape and data_offsets, and nothing else");
     }
     int64_t bytes = 0;
-    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
-        if (strcmp(dtype, dtypes[i].name) == 0) {
-            bytes = dtypes[i].bytes;
+    for (int i = 0; i < EBM__N_DTYPES; i++) {
+        if (strcmp(dtype, ebm__dtypes[i].name) == 0) {
+            bytes = ebm__dtypes[i].bytes;
         }
     }
     if (bytes == 0) {

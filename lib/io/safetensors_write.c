@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "io/digest.h"
+#include "io/dtype.h"
 #include "io/little_endian.h"
 #include "io/safetensors.h"
 
@@ -50,9 +51,9 @@ void ebm__safetensors_begin(ebm__safetensors_writer *writer, char *file) {
     put_text(writer, BEGINNING NO_DIGEST "\"}");
 }
 
-ebm_status ebm__safetensors_add(ebm__safetensors_writer *writer, const char *group, const char *name, int32_t rank,
-                                const int64_t *shape) {
-    int64_t bytes = (int64_t)sizeof(float);
+ebm_status ebm__safetensors_add(ebm__safetensors_writer *writer, int32_t dtype, const char *group, const char *name,
+                                int32_t rank, const int64_t *shape) {
+    int64_t bytes = ebm__dtypes[dtype].bytes;
     for (int32_t i = 0; i < rank; i++) {
         if (!ebm__multiply(bytes, shape[i], &bytes)) {
             return ebm__fail(EBM_ERR_OVERFLOW, "the size of the tensor '%s' does not fit", name);
@@ -66,7 +67,9 @@ ebm_status ebm__safetensors_add(ebm__safetensors_writer *writer, const char *gro
     put_name(writer, group);
     put_text(writer, ".");
     put_name(writer, name);
-    put_text(writer, "\":{\"dtype\":\"F32\",\"shape\":[");
+    put_text(writer, "\":{\"dtype\":\"");
+    put_text(writer, ebm__dtypes[dtype].name);
+    put_text(writer, "\",\"shape\":[");
     for (int32_t i = 0; i < rank; i++) {
         if (i > 0) {
             put_text(writer, ",");
@@ -105,10 +108,6 @@ ebm_status ebm__safetensors_end(ebm__safetensors_writer *writer) {
     return EBM_OK;
 }
 
-void ebm__safetensors_seal(ebm__safetensors_writer *writer) {
-    ebm__turn_f32(writer->file + writer->data_offset, writer->data_bytes / (int64_t)sizeof(float));
-    ebm__digest digest;
-    ebm__digest_begin(&digest);
-    ebm__digest_add(&digest, writer->file, writer->data_offset + writer->data_bytes);
-    ebm__digest_end(&digest, writer->file + DIGITS_OFFSET);
+void ebm__safetensors_seal(const ebm__safetensors_writer *writer, const ebm__digest *digest) {
+    ebm__digest_end(digest, writer->file + DIGITS_OFFSET);
 }

@@ -152,6 +152,13 @@ ebm_status ebm__metric_assign(ebm_sampler *sampler, const float *inverse_mass, c
     return EBM_OK;
 }
 
+ebm_status ebm__metric_check(ebm_sampler *sampler, const char *caller) {
+    sampler->factor_is_stale = true;
+    return ebm__has_metric(sampler)
+               ? check(sampler, sampler->settings.metric, sampler->inverse_mass, sampler->factor_work, caller)
+               : EBM_OK;
+}
+
 static void set_identity(int64_t dim, int32_t kind, float *w) {
     for (int64_t i = 0; i < dim; i++) {
         w[kind == EBM_METRIC_DENSE ? i * dim + i : i] = 1.0F; /* the rest is 0 */

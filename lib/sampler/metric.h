@@ -49,6 +49,9 @@ ebm_status ebm__metric_prepare(ebm_sampler *sampler);
  */
 ebm_status ebm__metric_assign(ebm_sampler *sampler, const float *inverse_mass, const char *caller);
 
+/* The same check for a W that was written in place. */
+ebm_status ebm__metric_check(ebm_sampler *sampler, const char *caller);
+
 /* The numbers that W has. */
 int64_t ebm__metric_size(const ebm_sampler *sampler);
 

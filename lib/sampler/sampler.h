@@ -82,7 +82,12 @@ enum { EBM__FIRST_EPISODE = 0 };
 struct ebm_sampler {
     ebm__handle handle;
     ebm_model *model; /* kept */
+    ebm__scratch scratch; /* working memory of pieces */
+    atomic_bool stop;
+    const atomic_bool *outer_stop; /* the trainer's, while it is at work */
     int64_t n_chains;
+
+    /* From here on: all that ebm__sampler_exchange exchanges. */
     int64_t n_rows; /* n_rungs x n_chains states, see sampler/tempering.h; the first n_chains are the chains */
     int64_t dim;
     uint64_t seed;
@@ -119,7 +124,6 @@ struct ebm_sampler {
     float *momenta;
     float *momenta_next;
 
-    ebm__scratch scratch;       /* working memory of pieces */
     ebm__chunk_report *reports; /* one a piece */
 
     /* As it was before a trainer's batch of negatives. */
@@ -133,9 +137,6 @@ struct ebm_sampler {
     int64_t adapt_bytes;
 
     ebm__sampler_report report;
-
-    atomic_bool stop;
-    const atomic_bool *outer_stop; /* the trainer's, while it is at work */
 };
 
 /*

@@ -43,19 +43,31 @@ static void finish_epoch(ebm_trainer *trainer) {
              trainer->report.grad_norm, ebm__trainer_learning_rate(trainer));
 }
 
+/* The row, in the order of an epoch over n rows, at which the next batch begins. */
+static int64_t next_row(const ebm_trainer *trainer, int64_t n) {
+    return trainer->epoch_rows == n ? trainer->epoch_next : 0;
+}
+
+void ebm__epoch_advance(ebm_trainer *trainer, int64_t epoch_rows, int64_t n) {
+    int64_t next = next_row(trainer, epoch_rows) + n;
+    bool whole = next == epoch_rows;
+    trainer->epoch_rows = whole ? 0 : epoch_rows;
+    trainer->epoch_next = whole ? 0 : next;
+    if (whole) {
+        finish_epoch(trainer);
+    }
+}
+
 static ebm_status fit_epoch(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
     int64_t dim = trainer->model->dim;
     int64_t size = trainer->settings.batch_size;
+    int64_t epoch = trainer->epochs;
     shuffle(trainer, n, trainer->order);
-    for (int64_t first = 0; first < n; first += size) {
+    while (trainer->epochs == epoch) {
+        int64_t first = next_row(trainer, n);
         int64_t rows = n - first < size ? n - first : size;
-        int64_t steps = trainer->steps;
         gather(dim, rows, trainer->order + first, x, trainer->batch);
-        ebm_status status = ebm__trainer_step(trainer, rows, trainer->batch, caller);
-        if (trainer->steps > steps && first + rows == n) { /* also when the progress function then asked to stop */
-            finish_epoch(trainer);
-        }
-        EBM__TRY(status);
+        EBM__TRY(ebm__trainer_step(trainer, rows, trainer->batch, n, caller));
     }
     return EBM_OK;
 }

@@ -78,7 +78,7 @@ static void update_task(int64_t index, void *data) {
     }
 }
 
-static ebm_status allocate(ebm_trainer *trainer, const char *caller) {
+ebm_status ebm__optimizer_prepare(ebm_trainer *trainer, const char *caller) {
     ebm__optimizer *o = &trainer->optimizer;
     float **arrays[] = {&o->first, &o->next_first, &o->next_theta, &o->second, &o->next_second};
     int n_arrays = trainer->settings.optimizer == EBM_OPT_SGD ? 3 : 5;
@@ -125,7 +125,7 @@ static bool all_finite(int64_t n, const float *values) {
 }
 
 ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const char *caller) {
-    EBM__TRY(allocate(trainer, caller));
+    EBM__TRY(ebm__optimizer_prepare(trainer, caller));
     update u = plan(trainer, grad_norm);
     int64_t n_params = trainer->model->n_params;
     EBM__TRY(ebm__parallel_for(trainer->handle.context, (n_params - 1) / TASK_FLOATS + 1, update_task, &u));

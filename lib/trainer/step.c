@@ -88,8 +88,16 @@ static ebm_status show_progress(ebm_trainer *trainer, const char *caller) {
     }
 }
 
-ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
+ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, int64_t epoch_rows, const char *caller) {
     EBM__TRY(step_alone(trainer, n, x, caller));
+    if (epoch_rows > 0) {
+        ebm__epoch_advance(trainer, epoch_rows, n);
+    }
+    for (int i = 0; i < EBM__N_KEEPERS; i++) {
+        if (trainer->keepers[i] != NULL) {
+            trainer->keepers[i]->after_step(trainer->keepers[i], trainer);
+        }
+    }
     return show_progress(trainer, caller);
 }
 
@@ -97,5 +105,5 @@ ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float *x) {
     EBM__REQUIRE(trainer);
     EBM__USE(use, trainer);
     EBM__TRY(ebm__require_rows(trainer->model, __func__, "x", n, x));
-    return n == 0 ? EBM_OK : ebm__trainer_step(trainer, n, x, __func__);
+    return n == 0 ? EBM_OK : ebm__trainer_step(trainer, n, x, 0, __func__);
 }

@@ -7,9 +7,20 @@
 #include "core/error.h"
 #include "core/memory.h"
 
+void ebm__trainer_set_keeper(ebm_trainer *trainer, int which, ebm__keeper *keeper) {
+    ebm__keeper *old = trainer->keepers[which];
+    if (old != NULL) {
+        old->destroy(old, trainer->handle.context);
+    }
+    trainer->keepers[which] = keeper;
+}
+
 static void destroy_trainer(ebm__handle *handle) {
     ebm_trainer *trainer = (ebm_trainer *)(void *)handle; /* the handle is the first member */
     ebm_context *context = handle->context;
+    for (int i = 0; i < EBM__N_KEEPERS; i++) {
+        ebm__trainer_set_keeper(trainer, i, NULL);
+    }
     ebm__optimizer_clear(trainer);
     ebm__free(context, trainer->rows);
     ebm__free(context, trainer->weight);

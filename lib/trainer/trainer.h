@@ -54,6 +54,18 @@ typedef struct ebm__optimizer {
     double beta1_power, beta2_power; /* beta^t */
 } ebm__optimizer;
 
+/*
+ * What is done after every step that counts, by a part of the library that knows trainers and is not known to them:
+ * the trainer is held, sampler and model are free. It cannot fail.
+ */
+typedef struct ebm__keeper {
+    void (*after_step)(struct ebm__keeper *keeper, ebm_trainer *trainer);
+    void (*destroy)(struct ebm__keeper *keeper, ebm_context *context);
+} ebm__keeper;
+
+/* In the order in which they are called. */
+enum { EBM__KEEPER_LOGS, EBM__KEEPER_SAVES, EBM__N_KEEPERS };
+
 struct ebm_trainer {
     ebm__handle handle;
     ebm_model *model;     /* kept */
@@ -62,6 +74,8 @@ struct ebm_trainer {
     int64_t steps;
     int64_t epochs;
     int64_t batches; /* gradients made: which noise the next data get */
+    int64_t epoch_rows; /* of the data whose epoch is under way; 0: none is */
+    int64_t epoch_next; /* of these, in the epoch's order: where the next batch begins */
 
     /* One batch: rows of data, then rows of negatives. */
     float *rows;
@@ -79,6 +93,8 @@ struct ebm_trainer {
     int64_t *order;
     float *batch;
     int64_t order_bytes, batch_bytes;
+
+    ebm__keeper *keepers[EBM__N_KEEPERS]; /* owned; NULL: none */
 
     bool has_report;
     ebm__trainer_report report;
@@ -105,6 +121,9 @@ ebm_status ebm__trainer_check_stop(const ebm_trainer *trainer);
  */
 ebm_status ebm__trainer_failed(ebm_trainer *trainer, ebm_status status, const char *caller);
 
+/* optimizer.c: memory for its state, which begins as zeros. */
+ebm_status ebm__optimizer_prepare(ebm_trainer *trainer, const char *caller);
+
 /*
  * optimizer.c: writes what a step makes of theta and of the moments into the `next` arrays; and lets them become the
  * present.
@@ -122,7 +141,16 @@ ebm_status ebm__average_prepare(ebm_trainer *trainer, const char *caller);
 void ebm__average_start(ebm_trainer *trainer);
 void ebm__average_update(ebm_trainer *trainer);
 
-/* step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. */
-ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, const char *caller);
+/* trainer.c: puts a keeper, or NULL, in the place of the one that is there, which is destroyed. */
+void ebm__trainer_set_keeper(ebm_trainer *trainer, int which, ebm__keeper *keeper);
+
+/*
+ * step.c: a whole step on n rows, with the progress function; the caller holds the trainer alone. `epoch_rows`: they
+ * are the next rows of an epoch over so many; 0: of none.
+ */
+ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, int64_t epoch_rows, const char *caller);
+
+/* fit.c: the next n rows of an epoch over `epoch_rows` have been seen. */
+void ebm__epoch_advance(ebm_trainer *trainer, int64_t epoch_rows, int64_t n);
 
 #endif /* EBM_TRAINER_TRAINER_H */

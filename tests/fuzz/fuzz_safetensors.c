@@ -2,13 +2,8 @@
 /*
  * Any bytes as a model file: loading them succeeds with finite parameters, or fails with one of its statuses and leaves
  * the parameters as they were.
- *
- * With clang -fsanitize=fuzzer -DEBM_FUZZER it is a libFuzzer target; otherwise a program that replays files and
- * folders of files: fuzz_safetensors <corpus> ...
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <ebm/ebm.h>

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "io/digest.h"
+#include "io/dtype.h"
 #include "io/safetensors_read.h"
 #include "io/safetensors_write.h"
 
@@ -312,7 +313,7 @@ static void test_writer_limits(void **state) {
         ebm__safetensors_begin(&writer, NULL);
         for (int32_t i = 0; i < EBM__SAFETENSORS_MOST_TENSORS + extra; i++) {
             snprintf(name, sizeof name, "%d", i);
-            assert_ok(ebm__safetensors_add(&writer, "param", name, 0, NULL));
+            assert_ok(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", name, 0, NULL));
         }
         assert_status(ebm__safetensors_end(&writer), extra == 0 ? EBM_OK : EBM_ERR_OVERFLOW);
     }
@@ -322,14 +323,14 @@ static void test_writer_limits(void **state) {
     name[127] = 0;
     ebm__safetensors_begin(&writer, NULL);
     for (int32_t i = 0; i < EBM__SAFETENSORS_MOST_TENSORS; i++) {
-        assert_ok(ebm__safetensors_add(&writer, "param", name, 8, sizes));
+        assert_ok(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", name, 8, sizes));
     }
     assert_status(ebm__safetensors_end(&writer), EBM_ERR_OVERFLOW);
     ebm__safetensors_begin(&writer, NULL);
-    assert_status(ebm__safetensors_add(&writer, "param", "a", 1, huge), EBM_ERR_OVERFLOW);
-    assert_ok(ebm__safetensors_add(&writer, "param", "b", 1, large));
-    assert_ok(ebm__safetensors_add(&writer, "param", "c", 1, large));
-    assert_status(ebm__safetensors_add(&writer, "param", "d", 1, large), EBM_ERR_OVERFLOW);
+    assert_status(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", "a", 1, huge), EBM_ERR_OVERFLOW);
+    assert_ok(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", "b", 1, large));
+    assert_ok(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", "c", 1, large));
+    assert_status(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", "d", 1, large), EBM_ERR_OVERFLOW);
     assert_status(ebm__safetensors_end(&writer), EBM_ERR_OVERFLOW);
 }
 
@@ -345,7 +346,7 @@ static void test_most_tensors(void **state) {
         for (int32_t i = 0; i < N; i++) {
             const int64_t shape[] = {1 + i % 3};
             snprintf(name, sizeof name, "%d", i);
-            assert_ok(ebm__safetensors_add(&writer, "param", name, 1, shape));
+            assert_ok(ebm__safetensors_add(&writer, EBM__DTYPE_F32, "param", name, 1, shape));
         }
         assert_ok(ebm__safetensors_end(&writer));
         if (pass == 0) {
@@ -353,7 +354,10 @@ static void test_most_tensors(void **state) {
             assert_non_null(file);
         }
     }
-    ebm__safetensors_seal(&writer);
+    ebm__digest digest;
+    ebm__digest_begin(&digest);
+    ebm__digest_add(&digest, file, writer.data_offset + writer.data_bytes);
+    ebm__safetensors_seal(&writer, &digest);
     int64_t length;
     assert_ok(ebm__safetensors_length((uint8_t *)file, writer.data_offset + writer.data_bytes, &length));
     assert_int_equal(length, writer.data_offset - 8);

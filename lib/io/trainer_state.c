@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * To save one more number: a line in a table below, and, for a setting, a call of its setter in trainer_restore.c. To
+ * save one more array: a line in the list of its handle, with a part that says whether it is there.
+ *
+ * What is not saved: the host's own (callbacks, threads, memory, automatic saving, logs), what is made anew from the
+ * seed and the counters (the order of an epoch, the picks from the buffer), and working memory.
+ */
+#include "io/trainer_state.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "io/model_tensors.h"
+
+/* One number in a struct. */
+typedef struct number {
+    const char *group, *name;
+    int32_t dtype;
+    int32_t check;
+    size_t offset;
+} number;
+
+#define OPT EBM__GROUP_OPTIMIZER
+#define CHAIN EBM__GROUP_CHAIN
+#define RNG EBM__GROUP_RANDOM
+
+/* Settings need no check: their setters have it. */
+#define SETTING(struct_name, group, field, dtype) {group, #field, dtype, EBM__ANY, offsetof(struct_name, field)}
+#define OF_TRAINER(field, dtype) SETTING(ebm__trainer_settings, OPT, field, dtype)
+#define OF_SAMPLER(field, dtype) SETTING(ebm__sampler_settings, CHAIN, field, dtype)
+
+static const number TRAINER_SETTINGS[] = {
+    OF_TRAINER(optimizer, EBM__DTYPE_I32),      OF_TRAINER(learning_rate, EBM__DTYPE_F64),
+    OF_TRAINER(decay, EBM__DTYPE_I32),          OF_TRAINER(final_ratio, EBM__DTYPE_F64),
+    OF_TRAINER(decay_steps, EBM__DTYPE_I64),    OF_TRAINER(momentum, EBM__DTYPE_F64),
+    OF_TRAINER(beta1, EBM__DTYPE_F64),          OF_TRAINER(beta2, EBM__DTYPE_F64),
+    OF_TRAINER(epsilon, EBM__DTYPE_F64),        OF_TRAINER(weight_decay, EBM__DTYPE_F64),
+    OF_TRAINER(grad_clip, EBM__DTYPE_F64),      OF_TRAINER(mcmc_steps, EBM__DTYPE_I64),
+    OF_TRAINER(batch_size, EBM__DTYPE_I64),     OF_TRAINER(energy_penalty, EBM__DTYPE_F64),
+    OF_TRAINER(data_noise, EBM__DTYPE_F64),     OF_TRAINER(average_decay, EBM__DTYPE_F64),
+    OF_TRAINER(gap_limit, EBM__DTYPE_F64),
+};
+
+static const number SAMPLER_SETTINGS[] = {
+    OF_SAMPLER(kernel, EBM__DTYPE_I32),         OF_SAMPLER(step_size, EBM__DTYPE_F64),
+    OF_SAMPLER(noise_std, EBM__DTYPE_F64),      OF_SAMPLER(temperature, EBM__DTYPE_F64),
+    OF_SAMPLER(noise_order, EBM__DTYPE_I32),    OF_SAMPLER(lo, EBM__DTYPE_F64),
+    OF_SAMPLER(hi, EBM__DTYPE_F64),             OF_SAMPLER(bounds_rule, EBM__DTYPE_I32),
+    OF_SAMPLER(grad_clip, EBM__DTYPE_F64),      OF_SAMPLER(start, EBM__DTYPE_I32),
+    OF_SAMPLER(noise_kind, EBM__DTYPE_I32),     OF_SAMPLER(noise_a, EBM__DTYPE_F64),
+    OF_SAMPLER(noise_b, EBM__DTYPE_F64),        OF_SAMPLER(capacity, EBM__DTYPE_I64),
+    OF_SAMPLER(leapfrog_steps, EBM__DTYPE_I64), OF_SAMPLER(restart_probability, EBM__DTYPE_F64),
+    OF_SAMPLER(jitter, EBM__DTYPE_F64),         OF_SAMPLER(friction, EBM__DTYPE_F64),
+    OF_SAMPLER(max_depth, EBM__DTYPE_I32),      OF_SAMPLER(metric, EBM__DTYPE_I32),
+    OF_SAMPLER(swap_every, EBM__DTYPE_I64),     OF_SAMPLER(metric_adaptation, EBM__DTYPE_I32),
+};
+
+static const number TRAINER_NUMBERS[] = {
+    {OPT, "steps", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, steps)},
+    {OPT, "beta1_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta1_power)},
+    {OPT, "beta2_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta2_power)},
+    {OPT, "has_report", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_trainer, has_report)},
+    {OPT, "energy_data", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.energy_data)},
+    {OPT, "energy_model", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.energy_model)},
+    {OPT, "grad_norm", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.grad_norm)},
+    {OPT, "acceptance", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.acceptance)},
+    {RNG, "batches", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, batches)},
+    {RNG, "epochs", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, epochs)},
+    {RNG, "epoch_rows", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, epoch_rows)},
+    {RNG, "epoch_next", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, epoch_next)},
+};
+
+static const number SAMPLER_NUMBERS[] = {
+    {RNG, "seed", EBM__DTYPE_U64, EBM__ANY, offsetof(ebm_sampler, seed)},
+    {RNG, "step", EBM__DTYPE_U64, EBM__COUNT, offsetof(ebm_sampler, step)},
+    {RNG, "episode", EBM__DTYPE_U64, EBM__COUNT, offsetof(ebm_sampler, episode)},
+    {CHAIN, "has_stepped", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_sampler, report.has_stepped)},
+    {CHAIN, "grad_rms", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.grad_rms)},
+    {CHAIN, "acceptance", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.acceptance)},
+    {CHAIN, "mean_leaps", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.mean_leaps)},
+    {CHAIN, "step_acceptance", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.step_acceptance)},
+    {CHAIN, "impossible", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_sampler, report.impossible)},
+    {CHAIN, "divergent", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_sampler, report.divergent)},
+    {CHAIN, "round_trips", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_sampler, ladder.round_trips)},
+};
+
+_Static_assert(sizeof(bool) == 1, "a bool is saved as a byte");
+
+#define LIST(list, table, base) list_numbers(list, table, sizeof(table) / sizeof *(table), base)
+
+static ebm_status list_numbers(ebm__tensor_list *list, const number *table, size_t n, void *base) {
+    for (size_t i = 0; i < n; i++) {
+        const ebm__tensor_place place = {.group = table[i].group,
+                                         .name = table[i].name,
+                                         .dtype = table[i].dtype,
+                                         .check = table[i].check,
+                                         .values = base == NULL ? NULL : (char *)base + table[i].offset};
+        EBM__TRY(ebm__tensor_list_add(list, &place));
+    }
+    return EBM_OK;
+}
+
+static ebm_status list_array(ebm__tensor_list *list, const char *group, const char *name, int32_t dtype, int32_t check,
+                             int32_t rank, const int64_t *shape, void *values) {
+    ebm__tensor_place place = {
+        .group = group, .name = name, .dtype = dtype, .check = check, .rank = rank, .values = values};
+    memcpy(place.shape, shape, (size_t)rank * sizeof *shape);
+    return ebm__tensor_list_add(list, &place);
+}
+
+ebm_status ebm__list_settings(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const number count = {CHAIN, "count", EBM__DTYPE_I64, EBM__COUNT, 0};
+    const int64_t n_rungs = state->n_rungs;
+    EBM__TRY(ebm__list_model_tensors(list, EBM__GROUP_PARAM, state->model, state->theta));
+    EBM__TRY(list_numbers(list, &count, 1, state->n_chains));
+    EBM__TRY(LIST(list, TRAINER_SETTINGS, state->trainer_settings));
+    EBM__TRY(LIST(list, SAMPLER_SETTINGS, state->sampler_settings));
+    if (state->parts.mask) {
+        EBM__TRY(list_array(list, CHAIN, EBM__NAME_MASK, EBM__DTYPE_U8, EBM__ANY, 1, &state->model->dim, state->mask));
+    }
+    if (state->n_rungs > 1) {
+        EBM__TRY(list_array(list, CHAIN, EBM__NAME_RUNGS, EBM__DTYPE_F64, EBM__ANY, 1, &n_rungs,
+                            state->rung_temperature));
+        EBM__TRY(list_array(list, CHAIN, "ladder_step_size", EBM__DTYPE_F64, EBM__ANY, 1, &n_rungs,
+                            state->rung_step_size));
+    }
+    return EBM_OK;
+}
+
+static ebm_status list_optimizer(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const int64_t *shape = &state->model->n_params;
+    const ebm_trainer *t = state->trainer;
+    if (!state->parts.moments) {
+        return EBM_OK;
+    }
+    EBM__TRY(list_array(list, OPT, EBM__NAME_MOMENTS, EBM__DTYPE_F32, EBM__FINITE, 1, shape,
+                        t == NULL ? NULL : t->optimizer.first));
+    return state->trainer_settings->optimizer == EBM_OPT_SGD
+               ? EBM_OK
+               : list_array(list, OPT, "second_moment", EBM__DTYPE_F32, EBM__FINITE, 1, shape,
+                            t == NULL ? NULL : t->optimizer.second);
+}
+
+/* What the chains' rows hold, of all rungs: rung by rung, chain by chain. */
+static ebm_status list_rows(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const ebm__sampler_parts *parts = &state->parts.chains;
+    const ebm_sampler *s = state->sampler;
+    const int64_t shape[] = {state->n_rungs, *state->n_chains, state->model->dim};
+    const struct {
+        bool there;
+        const char *name;
+        int32_t dtype, check, rank;
+        void *values;
+    } arrays[] = {
+        {parts->states, EBM__NAME_STATES, EBM__DTYPE_F32, EBM__FINITE, 3, s == NULL ? NULL : s->x},
+        {parts->momenta, EBM__NAME_MOMENTA, EBM__DTYPE_F32, EBM__FINITE, 3, s == NULL ? NULL : s->momenta},
+        {parts->energies, EBM__NAME_ENERGIES, EBM__DTYPE_F64, EBM__ENERGY, 2, s == NULL ? NULL : s->energy},
+        {parts->gradients, EBM__NAME_GRADIENTS, EBM__DTYPE_F32, EBM__FINITE, 3, s == NULL ? NULL : s->grad},
+        {parts->trajectories, EBM__NAME_TRAJECTORIES, EBM__DTYPE_F64, EBM__ENERGY, 2,
+         s == NULL ? NULL : s->trajectory_energy},
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        if (arrays[i].there) {
+            EBM__TRY(list_array(list, CHAIN, arrays[i].name, arrays[i].dtype, arrays[i].check, arrays[i].rank,
+                                shape, arrays[i].values));
+        }
+    }
+    return EBM_OK;
+}
+
+static ebm_status list_ladder(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const ebm__ladder *ladder = state->sampler == NULL ? NULL : &state->sampler->ladder;
+    const int64_t rows[] = {state->n_rungs, *state->n_chains};
+    if (state->n_rungs == 1) {
+        return EBM_OK;
+    }
+    EBM__TRY(list_array(list, CHAIN, "ladder_accepted", EBM__DTYPE_F64, EBM__FINITE, 1, rows,
+                        ladder == NULL ? NULL : ladder->counts));
+    EBM__TRY(list_array(list, CHAIN, "ladder_proposed", EBM__DTYPE_I64, EBM__COUNT, 1, rows,
+                        ladder == NULL ? NULL : ladder->proposed));
+    return list_array(list, CHAIN, "ladder_came_from", EBM__DTYPE_U8, EBM__ONE_OF_3, 2, rows,
+                      ladder == NULL ? NULL : ladder->came_from);
+}
+
+static ebm_status list_buffer(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const int64_t shape[] = {state->sampler_settings->capacity, state->model->dim};
+    return state->parts.chains.buffer
+               ? list_array(list, CHAIN, EBM__NAME_BUFFER, EBM__DTYPE_F32, EBM__FINITE, 2, shape,
+                            state->sampler == NULL ? NULL : state->sampler->buffer)
+               : EBM_OK;
+}
+
+static ebm_status list_metric(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    int32_t kind = state->sampler_settings->metric;
+    const int64_t shape[] = {state->model->dim, state->model->dim};
+    return kind == EBM_METRIC_IDENTITY
+               ? EBM_OK
+               : list_array(list, CHAIN, "inverse_mass", EBM__DTYPE_F32, EBM__FINITE,
+                            kind == EBM_METRIC_DENSE ? 2 : 1, shape,
+                            state->sampler == NULL ? NULL : state->sampler->inverse_mass);
+}
+
+ebm_status ebm__list_progress(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    if (state->parts.average) {
+        EBM__TRY(ebm__list_model_tensors(list, EBM__GROUP_AVERAGE, state->model, state->average));
+    }
+    EBM__TRY(LIST(list, TRAINER_NUMBERS, state->trainer));
+    EBM__TRY(list_optimizer(list, state));
+    EBM__TRY(LIST(list, SAMPLER_NUMBERS, state->sampler));
+    EBM__TRY(list_rows(list, state));
+    EBM__TRY(list_buffer(list, state));
+    EBM__TRY(list_metric(list, state));
+    return list_ladder(list, state);
+}

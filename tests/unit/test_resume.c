@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Training that is saved, and goes on in another process, ends with the same bits as training that was not: the files
+ * at the end, which hold parameters, chains and all else, have the same bytes. With arguments this program is that
+ * other process: `<number of the case> <file to load> <steps> <file to save>`.
+ */
+#include "resume_support.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+
+enum { HALF = 100, WHOLE = 200 };
+
+extern char **environ;
+static const char *this_program;
+
+/* What is set here is not what the file says, but for what is fixed at creation. */
+static int go_on(char **arguments) {
+    const resume_case *c = &RESUME_CASES[atoi(arguments[0])];
+    resumed r = resume_create_plain(NULL, RESUME_CHAINS, 5);
+    assert_ok(ebm_trainer_load(r.trainer, arguments[1]));
+    resume_train(&r, c, (resume_stop){.at = atoi(arguments[2])});
+    assert_ok(ebm_trainer_save(r.trainer, arguments[3]));
+    resume_destroy(&r);
+    return 0;
+}
+
+static void go_on_in_another_process(int number, const char *from, int64_t steps, const char *to) {
+    char which[16];
+    char until[16];
+    snprintf(which, sizeof which, "%d", number);
+    snprintf(until, sizeof until, "%d", (int)steps);
+    char *arguments[] = {(char *)this_program, which, (char *)from, until, (char *)to, NULL};
+    pid_t child;
+    int status;
+    assert_int_equal(posix_spawn(&child, this_program, NULL, NULL, arguments, environ), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void test_resume(void **state) {
+    (void)state;
+    for (int i = 0; i < N_RESUME_CASES; i++) {
+        const resume_case *c = &RESUME_CASES[i];
+        resumed whole = resume_create(NULL, c);
+        resume_train(&whole, c, (resume_stop){.at = WHOLE, .save_at = HALF, .path = io_path("half")});
+        assert_ok(ebm_trainer_save(whole.trainer, io_path("whole")));
+        resume_destroy(&whole);
+        go_on_in_another_process(i, io_path("half"), WHOLE, io_path("resumed"));
+        resume_assert_same_files(c->name, io_path("whole"), io_path("resumed"));
+        assert_int_equal(io_empty_folder(), 3);
+    }
+}
+
+/* At any step, also before the first: what is loaded is what was saved, to the last bit. */
+static void test_load_then_save(void **state) {
+    (void)state;
+    for (int i = 0; i < N_RESUME_CASES; i++) {
+        const resume_case *c = &RESUME_CASES[i];
+        resumed r = resume_create(NULL, c);
+        for (int steps = 0; steps < 3; steps++) {
+            if (steps > 0) {
+                resume_train(&r, c, (resume_stop){.at = steps});
+            }
+            assert_ok(ebm_trainer_save(r.trainer, io_path("a")));
+            resumed other = resume_create_plain(NULL, RESUME_CHAINS, 5);
+            assert_ok(ebm_trainer_load(other.trainer, io_path("a")));
+            assert_ok(ebm_trainer_save(other.trainer, io_path("b")));
+            resume_assert_same_files(c->name, io_path("a"), io_path("b"));
+            resume_destroy(&other);
+        }
+        resume_destroy(&r);
+    }
+    io_empty_folder();
+}
+
+/* Into a trainer that is in the middle of something else: nothing of that is left. */
+static void test_load_over_another(void **state) {
+    (void)state;
+    for (int i = 0; i < N_RESUME_CASES; i++) {
+        const resume_case *c = &RESUME_CASES[i];
+        const resume_case *d = &RESUME_CASES[(i + 5) % N_RESUME_CASES];
+        resumed a = resume_create(NULL, c);
+        resumed b = resume_create(NULL, d);
+        resume_train(&a, c, (resume_stop){.at = 7});
+        resume_train(&b, d, (resume_stop){.at = 11});
+        assert_ok(ebm_trainer_save(a.trainer, io_path("a")));
+        assert_ok(ebm_trainer_load(b.trainer, io_path("a")));
+        resume_train(&a, c, (resume_stop){.at = 20});
+        resume_train(&b, c, (resume_stop){.at = 20});
+        assert_ok(ebm_trainer_save(a.trainer, io_path("a")));
+        assert_ok(ebm_trainer_save(b.trainer, io_path("b")));
+        resume_assert_same_files(c->name, io_path("a"), io_path("b"));
+        resume_destroy(&a);
+        resume_destroy(&b);
+    }
+    io_empty_folder();
+}
+
+/* With the averaged parameters in the model the file is the same; and after loading the model has the others. */
+static void test_swapped(void **state) {
+    (void)state;
+    enum { MOST = 256 };
+    float theta[MOST];
+    float after[MOST];
+    const resume_case *c = &RESUME_CASES[1];
+    resumed r = resume_create(NULL, c);
+    resume_train(&r, c, (resume_stop){.at = 9});
+    int64_t n = ebm_model_param_count(r.model);
+    assert_in_range(n, 1, MOST);
+    assert_ok(ebm_model_get_params(r.model, n, theta));
+    assert_ok(ebm_trainer_save(r.trainer, io_path("a")));
+    assert_ok(ebm_trainer_swap_average(r.trainer));
+    assert_ok(ebm_trainer_save(r.trainer, io_path("b")));
+    resume_assert_same_files("exchanged", io_path("a"), io_path("b"));
+    assert_ok(ebm_trainer_load(r.trainer, io_path("b")));
+    assert_ok(ebm_model_get_params(r.model, n, after));
+    assert_memory_equal(theta, after, (size_t)n * sizeof *theta);
+    resume_train(&r, c, (resume_stop){.at = 10});
+    resume_destroy(&r);
+    io_empty_folder();
+}
+
+/* A run of so many epochs, cut in two inside one of them. */
+static void test_epochs_left(void **state) {
+    (void)state;
+    enum { EPOCHS = 7 };
+    float data[RESUME_ROWS * RESUME_DIM];
+    test_fill(RESUME_ROWS * RESUME_DIM, data);
+    const resume_case *c = &RESUME_CASES[2];
+    resumed whole = resume_create(NULL, c);
+    assert_ok(ebm_trainer_fit(whole.trainer, RESUME_ROWS, data, EPOCHS));
+    assert_ok(ebm_trainer_save(whole.trainer, io_path("whole")));
+    for (int64_t cut = 8; cut <= 12; cut++) { /* four steps an epoch: at its end, and everywhere inside */
+        resumed r = resume_create(NULL, c);
+        int64_t epochs;
+        int64_t steps;
+        resume_train(&r, c, (resume_stop){.at = cut});
+        assert_ok(ebm_trainer_get_epochs(r.trainer, &epochs));
+        assert_int_equal(epochs, cut / 4);
+        assert_ok(ebm_trainer_save(r.trainer, io_path("a")));
+        resumed other = resume_create_plain(NULL, RESUME_CHAINS, 1);
+        assert_ok(ebm_trainer_load(other.trainer, io_path("a")));
+        resumed *const both[] = {&r, &other};
+        for (int i = 0; i < 2; i++) {
+            assert_ok(ebm_trainer_fit(both[i]->trainer, RESUME_ROWS, data, EPOCHS - epochs));
+            assert_ok(ebm_trainer_get_steps(both[i]->trainer, &steps));
+            assert_int_equal(steps, 4 * EPOCHS);
+            assert_ok(ebm_trainer_save(both[i]->trainer, io_path("b")));
+            resume_assert_same_files("epochs", io_path("whole"), io_path("b"));
+        }
+        /* Other data: their epoch begins at its beginning. */
+        resume_train(&r, c, (resume_stop){.at = 4 * EPOCHS + 1});
+        assert_ok(ebm_trainer_fit(r.trainer, RESUME_ROWS - 1, data, 1));
+        assert_ok(ebm_trainer_get_steps(r.trainer, &steps));
+        assert_int_equal(steps, 4 * EPOCHS + 1 + 4);
+        resume_destroy(&r);
+        resume_destroy(&other);
+    }
+    resume_destroy(&whole);
+    io_empty_folder();
+}
+
+int main(int argc, char **argv) {
+    this_program = argv[0];
+    if (argc == 5) {
+        return go_on(argv + 1);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_load_then_save),
+        cmocka_unit_test(test_load_over_another),
+        cmocka_unit_test(test_swapped),
+        cmocka_unit_test(test_epochs_left),
+    };
+    return cmocka_run_group_tests(tests, io_make_folder, io_remove_folder);
+}
