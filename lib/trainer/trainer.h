@@ -7,13 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <ebm/objectives.h>
 #include <ebm/trainer.h>
 
 #include "core/handle.h"
 #include "model/model.h"
 #include "sampler/sampler.h"
 
+enum { EBM__MOST_NOISE_LEVELS = 256 };
+
 typedef struct ebm__trainer_settings {
+    int32_t objective;
+    uint64_t seed;
     int32_t optimizer;
     double learning_rate;
     int32_t decay;
@@ -30,6 +35,9 @@ typedef struct ebm__trainer_settings {
     double data_noise;
     double average_decay; /* 0: no average */
     double gap_limit;
+    double difference_step;
+    int32_t n_noise_levels;
+    double noise_levels[EBM__MOST_NOISE_LEVELS];
     ebm_progress_fn progress;
     void *progress_data;
     int64_t progress_every;
@@ -37,11 +45,18 @@ typedef struct ebm__trainer_settings {
 
 /* What a batch told. */
 typedef struct ebm__trainer_report {
+    double loss;
     double energy_data;
-    double energy_model;
+    double energy_model; /* NaN: the objective has none */
     double grad_norm;
-    double acceptance;
+    double acceptance; /* NaN: there were no chains */
 } ebm__trainer_report;
+
+/* Rows of the last batch that a proposed theta can be looked at with: the first of trainer->rows. */
+typedef struct ebm__probe {
+    int64_t n_data;
+    int64_t n_model; /* negatives, after the data; 0: there is no gap */
+} ebm__probe;
 
 /*
  * The optimizer's state. A step writes the new values into the second set, which becomes the first only when the step
@@ -57,17 +72,19 @@ typedef struct ebm__optimizer {
 struct ebm_trainer {
     ebm__handle handle;
     ebm_model *model;     /* kept */
-    ebm_sampler *sampler; /* kept */
+    ebm_sampler *sampler; /* kept; NULL for objectives without chains */
     ebm__trainer_settings settings;
     int64_t steps;
     int64_t epochs;
     int64_t batches; /* gradients made: which noise the next data get */
 
-    /* One batch: rows of data, then rows of negatives. */
+    /* One batch: rows of data, then what the objective makes of them or puts beside them. */
     float *rows;
     float *weight;
     double *energy;
-    int64_t rows_bytes, weight_bytes, energy_bytes;
+    float *work; /* the objective's own */
+    int64_t rows_bytes, weight_bytes, energy_bytes, work_bytes;
+    ebm__probe probe;
 
     float *grad; /* n_params */
     ebm__optimizer optimizer;
@@ -86,12 +103,22 @@ struct ebm_trainer {
 };
 
 /*
- * gradient.c: moves the chains and computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers
- * into *report. The caller holds trainer, sampler and model, and ends with ebm__sampler_finish_negatives or
- * ebm__sampler_undo_negatives; on failure that has been done.
+ * gradient.c: computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers into *report; the
+ * likelihood's chains are moved. The caller holds trainer, model and, through EBM__USE_SAMPLER, the sampler, and ends
+ * with ebm__trainer_finish or ebm__trainer_undo; on failure that has been done.
  */
 ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x, ebm__trainer_report *report,
                                 const char *caller);
+/* gradient.c: the batch counts, and this is what it told. */
+void ebm__trainer_finish(ebm_trainer *trainer, const ebm__trainer_report *report);
+/* gradient.c: the batch is void because of `status`; returns what ebm__trainer_failed makes of that. */
+ebm_status ebm__trainer_undo(ebm_trainer *trainer, ebm_status status, const char *caller);
+
+/* gradient.c: holds the sampler, when the objective has chains, as EBM__USE holds a handle. */
+ebm_status ebm__trainer_hold_sampler(ebm_trainer *trainer, const char *caller, ebm__use *use);
+#define EBM__USE_SAMPLER(name, trainer, caller)                                       \
+    __attribute__((cleanup(ebm__use_end))) ebm__use name = {NULL, 0};                 \
+    EBM__TRY(ebm__trainer_hold_sampler(trainer, caller, &name))
 
 /* gradient.c: the gap beyond its limit is EBM_ERR_DIVERGED. */
 ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data, double energy_model);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file objectives.h
+ * What a trainer minimises: the likelihood's loss (trainer.h), or one of three that need no chains, and so no sampler.
+ * All of them go through a model's two callbacks alone. Where a loss has gradients in x, its gradient in theta is made
+ * of differences of param_grad along lines in x, which need no further derivative from the host.
+ */
+#ifndef EBM_OBJECTIVES_H
+#define EBM_OBJECTIVES_H
+
+#include <stdint.h>
+
+#include <ebm/export.h>
+#include <ebm/status.h>
+#include <ebm/trainer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    /** Maximum likelihood with the sampler's negatives (trainer.h). The default. */
+    EBM_OBJECTIVE_LIKELIHOOD = 1,
+    /**
+     * Denoising score matching (Vincent 2011, eq. 11), weighted by the level's variance (Song and Ermon 2019, eqs. 5
+     * and 6): L = mean |s dE/dx(x~) - z|^2 / 2 with x~ = x + s z, z ~ N(0, I), s one of the noise levels. It fits the
+     * data *with that noise*; under several levels, which the energy is not told, a compromise between those densities.
+     */
+    EBM_OBJECTIVE_DENOISING_SCORE_MATCHING = 2,
+    /**
+     * Sliced score matching, with the variance reduced (Song et al. 2019, eq. 8): L = mean of |dE/dx|^2 / 2 - v' H v
+     * with H the second derivatives of E in x, and v of random signs. It fits the data themselves; the energy must be
+     * smooth, and data that lie on a grid or a surface have no minimum: set a data noise.
+     */
+    EBM_OBJECTIVE_SLICED_SCORE_MATCHING = 3,
+    /**
+     * Noise-contrastive estimation (Gutmann and Hyvarinen 2010, eqs. 8 to 10; nu as in their 2012, eq. 8): tells data
+     * from noise of a known density, L = mean log(1 + e^-G(x)) + nu mean log(1 + e^G(y)), where G(u) = -E(u) - log Z -
+     * log p_noise(u) - log nu, x the data, y nu rows of noise for each, and log Z one more parameter that is learned.
+     */
+    EBM_OBJECTIVE_NOISE_CONTRASTIVE = 4
+};
+
+/**
+ * What is minimised. A change forgets the optimizer's state.
+ * @param objective one of EBM_OBJECTIVE_... .
+ * Errors: EBM_ERR_ARG; EBM_ERR_STATE (the likelihood, of a trainer without a sampler).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_objective(ebm_trainer *trainer, int32_t objective);
+/** What is minimised. @param objective receives it. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_objective(const ebm_trainer *trainer, int32_t *objective);
+
+/**
+ * Noise levels of denoising score matching. The rows of a batch take them in turn, from a random one on.
+ * @param n 1 to 256.
+ * @param std n standard deviations, each finite and above 0; a single 0.1 until set.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_noise_levels(ebm_trainer *trainer, int32_t n, const double *std);
+/**
+ * The noise levels.
+ * @param n receives how many.
+ * @param std receives them, n doubles. Each may be NULL.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_get_noise_levels(const ebm_trainer *trainer, int32_t *n, double *std);
+/**
+ * How far the score-matching objectives move x for the differences that stand for a derivative in x, as a share of
+ * the batch's own scale, cbrt(r s^2) with r the root mean square and s the standard deviation of its coordinates.
+ * First differences use it, second differences four times as much. docs/training.md shows what it costs in accuracy.
+ * @param share 1e-6 to 1; default 2^-8, right for callbacks that compute in float32.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_difference_step(ebm_trainer *trainer, double share);
+/** The step of the differences. @param share receives it. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_difference_step(const ebm_trainer *trainer, double *share);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* EBM_OBJECTIVES_H */
