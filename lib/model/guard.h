@@ -19,4 +19,16 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
 /* Calls the init callback once. */
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta);
 
+/*
+ * For callbacks that are not a model's. Outputs are filled with NaNs of bits that no computation makes: one that still
+ * has these was not written.
+ */
+void ebm__poison_floats(int64_t n, float *values);
+void ebm__poison_doubles(int64_t n, double *values);
+bool ebm__is_poison_float(const float *value);
+bool ebm__is_poison_double(const double *value);
+
+/* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
+ebm_status ebm__check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n);
+
 #endif /* EBM_MODEL_GUARD_H */

@@ -42,3 +42,11 @@ void ebm__difference_move(int64_t dim, const float *x, float h, const float *r, 
         moved[j] = x[j] + h * r[j];
     }
 }
+
+float ebm__difference_pair(int64_t dim, const float *x, const float *r, double length, double factor, float *plus,
+                           float *minus) {
+    float h = ebm__difference_step(dim, r, length);
+    ebm__difference_move(dim, x, h, r, plus);
+    ebm__difference_move(dim, x, -h, r, minus);
+    return h == 0 ? 0.0F : (float)(factor / (2 * (double)h));
+}

@@ -31,4 +31,12 @@ float ebm__difference_step(int64_t dim, const float *r, double length);
 /* moved = x + h r; moved may be x. */
 void ebm__difference_move(int64_t dim, const float *x, float h, const float *r, float *moved);
 
+/*
+ * The rows of a first difference along r, plus = x + h r and minus = x - h r, which must be neighbours in a batch: so
+ * their rounding cancels within a callback's sum. Returns `factor` / 2h, the weight of plus and, negative, of minus:
+ * the two add factor (r . d/dx) G to the gradient. 0 when r is 0; not finite when r, or the weight, is not.
+ */
+float ebm__difference_pair(int64_t dim, const float *x, const float *r, double length, double factor, float *plus,
+                           float *minus);
+
 #endif /* EBM_TRAINER_DIFFERENCE_H */

@@ -2,6 +2,7 @@
 /* Which objective, and the settings that belong to one of them. */
 #include "trainer/objective.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,6 +14,10 @@ static const ebm__objective *objective_of(int32_t objective) {
             return &ebm__likelihood;
         case EBM_OBJECTIVE_DENOISING_SCORE_MATCHING:
             return &ebm__denoising;
+        case EBM_OBJECTIVE_SLICED_SCORE_MATCHING:
+            return &ebm__sliced;
+        case EBM_OBJECTIVE_NOISE_CONTRASTIVE:
+            return &ebm__noise_contrastive;
         default:
             return NULL;
     }
@@ -20,6 +25,12 @@ static const ebm__objective *objective_of(int32_t objective) {
 
 const ebm__objective *ebm__trainer_objective(const ebm_trainer *trainer) {
     return objective_of(trainer->settings.objective);
+}
+
+ebm_status ebm__require_weight(float weight, int64_t row) {
+    return isfinite(weight) ? EBM_OK
+                            : ebm__fail(EBM_ERR_NONFINITE,
+                                        "the gradient of the loss at row %" PRId64 " left the range of float", row);
 }
 
 ebm_status ebm_trainer_set_objective(ebm_trainer *trainer, int32_t objective) {
@@ -91,5 +102,46 @@ ebm_status ebm_trainer_get_difference_step(const ebm_trainer *trainer, double *s
     EBM__REQUIRE(share);
     EBM__TRY(ebm__readable(&trainer->handle, __func__));
     *share = trainer->settings.difference_step;
+    return EBM_OK;
+}
+
+ebm_status ebm_trainer_set_noise_ratio(ebm_trainer *trainer, int64_t ratio) {
+    EBM__REQUIRE(trainer);
+    if (ratio < 1) {
+        return ebm__fail(EBM_ERR_ARG, "%s: ratio is %" PRId64 ", must be at least 1", __func__, ratio);
+    }
+    EBM__USE(use, trainer);
+    trainer->settings.noise_ratio = ratio;
+    return EBM_OK;
+}
+
+ebm_status ebm_trainer_get_noise_ratio(const ebm_trainer *trainer, int64_t *ratio) {
+    EBM__REQUIRE(trainer);
+    EBM__REQUIRE(ratio);
+    EBM__TRY(ebm__readable(&trainer->handle, __func__));
+    *ratio = trainer->settings.noise_ratio;
+    return EBM_OK;
+}
+
+ebm_status ebm_trainer_set_log_z(ebm_trainer *trainer, double log_z) {
+    EBM__REQUIRE(trainer);
+    if (!isfinite((float)log_z)) {
+        return ebm__fail(EBM_ERR_ARG, "%s: log_z is %g, must be finite", __func__, log_z);
+    }
+    EBM__USE(use, trainer);
+    trainer->log_z.value = (float)log_z;
+    trainer->log_z.known = true;
+    return EBM_OK;
+}
+
+ebm_status ebm_trainer_get_log_z(const ebm_trainer *trainer, double *log_z) {
+    EBM__REQUIRE(trainer);
+    EBM__REQUIRE(log_z);
+    EBM__TRY(ebm__readable(&trainer->handle, __func__));
+    if (!trainer->log_z.known) {
+        return ebm__fail(EBM_ERR_STATE, "%s: log Z has not been set, nor a batch seen that it could begin with",
+                         __func__);
+    }
+    *log_z = (double)trainer->log_z.value;
     return EBM_OK;
 }

@@ -30,6 +30,8 @@ typedef struct ebm__objective {
 
 extern const ebm__objective ebm__likelihood;
 extern const ebm__objective ebm__denoising;
+extern const ebm__objective ebm__sliced;
+extern const ebm__objective ebm__noise_contrastive;
 
 /* The one that is set. */
 const ebm__objective *ebm__trainer_objective(const ebm_trainer *trainer);
@@ -44,5 +46,8 @@ ebm_status ebm__trainer_reserve(ebm_trainer *trainer, int64_t n, int64_t per_row
 /* gradient.c: the mean of n values, and of their squares. */
 double ebm__mean(int64_t n, const double *values);
 double ebm__mean_square(int64_t n, const double *values);
+
+/* objective.c: a row's weight must be finite; what made it was then beyond the range of float. */
+ebm_status ebm__require_weight(float weight, int64_t row);
 
 #endif /* EBM_TRAINER_OBJECTIVE_H */

@@ -55,22 +55,6 @@ static double residual(int64_t dim, double level, const float *grad, float *z) {
     return square;
 }
 
-/* Row i becomes the neighbours x~ + h r and x~ - h r, whose rounding then cancels within a callback's sum. */
-static ebm_status place_pair(ebm_trainer *trainer, int64_t n, int64_t i, double level, double length, const float *x,
-                             const float *r) {
-    int64_t dim = trainer->model->dim;
-    float h = ebm__difference_step(dim, r, length);
-    float weight = h == 0 ? 0 : (float)(level / (2 * (double)h * (double)n));
-    if (!isfinite(weight)) {
-        return ebm__fail(EBM_ERR_NONFINITE, "the residual of row %" PRId64 " left the range of float", i);
-    }
-    ebm__difference_move(dim, x, h, r, trainer->rows + 2 * i * dim);
-    ebm__difference_move(dim, x, -h, r, trainer->rows + (2 * i + 1) * dim);
-    trainer->weight[2 * i] = weight;
-    trainer->weight[2 * i + 1] = -weight;
-    return EBM_OK;
-}
-
 static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
     ebm_model *model = trainer->model;
     int64_t dim = model->dim;
@@ -89,7 +73,11 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     for (int64_t i = 0; i < n; i++) {
         double level = level_of(trainer, first, i);
         report->loss += residual(dim, level, grad + i * dim, r + i * dim) / (2 * (double)n);
-        EBM__TRY(place_pair(trainer, n, i, level, length, x + i * dim, r + i * dim));
+        float *plus = trainer->rows + 2 * i * dim;
+        float weight = ebm__difference_pair(dim, x + i * dim, r + i * dim, length, level / (double)n, plus, plus + dim);
+        trainer->weight[2 * i] = weight;
+        trainer->weight[2 * i + 1] = -weight;
+        EBM__TRY(ebm__require_weight(weight, i));
     }
     trainer->probe = (ebm__probe){.n_data = 2 * n};
     EBM__TRY(ebm__trainer_check_stop(trainer));

@@ -71,6 +71,12 @@ ebm_status ebm_trainer_get_acceptance(const ebm_trainer *trainer, double *rate) 
     return get_number(trainer, __func__, trainer->report.acceptance, rate);
 }
 
+ebm_status ebm_trainer_get_log_z_gradient(const ebm_trainer *trainer, double *grad) {
+    EBM__REQUIRE(trainer);
+    EBM__REQUIRE(grad);
+    return get_number(trainer, __func__, trainer->report.log_z_grad, grad);
+}
+
 ebm_status ebm_trainer_get_current_learning_rate(const ebm_trainer *trainer, double *rate) {
     EBM__REQUIRE(trainer);
     EBM__REQUIRE(rate);

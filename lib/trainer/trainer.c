@@ -15,6 +15,7 @@ static void destroy_trainer(ebm__handle *handle) {
     ebm__free(context, trainer->weight);
     ebm__free(context, trainer->energy);
     ebm__free(context, trainer->work);
+    ebm__noise_clear(&trainer->noise, context);
     ebm__free(context, trainer->grad);
     ebm__free(context, trainer->average);
     ebm__free(context, trainer->order);
@@ -46,6 +47,7 @@ static const ebm__trainer_settings DEFAULTS = {
     .average_decay = 0.0,
     .gap_limit = INFINITY,
     .difference_step = 0x1p-8,
+    .noise_ratio = 1,
     .n_noise_levels = 1,
     .noise_levels = {0.1},
     .progress = NULL,

@@ -13,6 +13,7 @@
 #include "core/handle.h"
 #include "model/model.h"
 #include "sampler/sampler.h"
+#include "trainer/noise.h"
 
 enum { EBM__MOST_NOISE_LEVELS = 256 };
 
@@ -36,6 +37,7 @@ typedef struct ebm__trainer_settings {
     double average_decay; /* 0: no average */
     double gap_limit;
     double difference_step;
+    int64_t noise_ratio;
     int32_t n_noise_levels;
     double noise_levels[EBM__MOST_NOISE_LEVELS];
     ebm_progress_fn progress;
@@ -50,6 +52,7 @@ typedef struct ebm__trainer_report {
     double energy_model; /* NaN: the objective has none */
     double grad_norm;
     double acceptance; /* NaN: there were no chains */
+    double log_z_grad; /* NaN: log Z is not learned */
 } ebm__trainer_report;
 
 /* Rows of the last batch that a proposed theta can be looked at with: the first of trainer->rows. */
@@ -69,6 +72,15 @@ typedef struct ebm__optimizer {
     double beta1_power, beta2_power; /* beta^t */
 } ebm__optimizer;
 
+/* The parameter of noise-contrastive estimation that is not the model's, with an optimizer's state as theta has it. */
+typedef struct ebm__log_z {
+    bool known;
+    float value, first, second;
+    float next_value, next_first, next_second;
+    float used; /* in the present batch: `value`, or a first estimate */
+    float grad; /* of the loss, there */
+} ebm__log_z;
+
 struct ebm_trainer {
     ebm__handle handle;
     ebm_model *model;     /* kept */
@@ -85,6 +97,9 @@ struct ebm_trainer {
     float *work; /* the objective's own */
     int64_t rows_bytes, weight_bytes, energy_bytes, work_bytes;
     ebm__probe probe;
+
+    ebm__noise noise;
+    ebm__log_z log_z;
 
     float *grad; /* n_params */
     ebm__optimizer optimizer;

@@ -268,7 +268,6 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "x is NULL", ebm_sampler_set_states, f.sampler, 1, NULL);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_sampler_get_states, f.sampler, 1, NULL);
     refuse(EBM_ERR_ARG, "free is NULL", ebm_sampler_get_mask, f.sampler, NULL);
-    refuse(EBM_ERR_ARG, "sampler is NULL", ebm_trainer_create, NULL, f.model, NULL, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_trainer_create, NULL, f.model, f.sampler, NULL);
     refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_step, NULL, 1, x);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_trainer_step, f.trainer, 1, NULL);
