@@ -47,7 +47,10 @@ enum {
     HMC = 1024,
     NUTS = 2048,
     UNDERDAMPED = 4096,
-    DENSE = 8192 /* a metric */
+    DENSE = 8192, /* a metric */
+    DENOISING = 1 << 14,
+    SLICED = 1 << 15,
+    CONTRASTIVE = 1 << 16
 };
 
 static int32_t kernel_of(int flags) {
@@ -56,6 +59,13 @@ static int32_t kernel_of(int flags) {
            : (flags & NUTS) != 0        ? EBM_KERNEL_NUTS
            : (flags & UNDERDAMPED) != 0 ? EBM_KERNEL_UNDERDAMPED
                                         : EBM_KERNEL_LANGEVIN;
+}
+
+static void set_objective(fixture *f, int flags) {
+    assert_ok(ebm_trainer_set_objective(f->trainer, (flags & DENOISING) != 0 ? EBM_OBJECTIVE_DENOISING_SCORE_MATCHING
+                                                    : (flags & SLICED) != 0  ? EBM_OBJECTIVE_SLICED_SCORE_MATCHING
+                                                                             : EBM_OBJECTIVE_NOISE_CONTRASTIVE));
+    assert_ok(ebm_trainer_fit_noise(f->trainer, ROWS, f->data, EBM_COVARIANCE_FULL, 0.1));
 }
 
 static void setup_sampler_and_trainer(fixture *f, int flags) {
@@ -72,6 +82,9 @@ static void setup_sampler_and_trainer(fixture *f, int flags) {
     assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
     assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
     assert_ok(ebm_trainer_set_optimizer(f->trainer, (flags & SGD) != 0 ? EBM_OPT_SGD : EBM_OPT_ADAM));
+    if ((flags & (DENOISING | SLICED | CONTRASTIVE)) != 0) {
+        set_objective(f, flags);
+    }
     if ((flags & EXTRAS) != 0) {
         assert_ok(ebm_trainer_set_average(f->trainer, 0.9));
         assert_ok(ebm_trainer_set_energy_penalty(f->trainer, 0.1));
@@ -234,6 +247,14 @@ static ebm_status fit(fixture *f) {
     return ebm_trainer_fit(f->trainer, ROWS, f->data, 1);
 }
 
+static ebm_status fit_noise(fixture *f) {
+    return ebm_trainer_fit_noise(f->trainer, ROWS, f->data, EBM_COVARIANCE_FULL, 0.2);
+}
+
+static ebm_status create_trainer_alone(fixture *f) {
+    return ebm_trainer_create(f->context, f->model, NULL, &f->made_trainer);
+}
+
 static ebm_status gradient(fixture *f) {
     return ebm_trainer_gradient(f->trainer, ROWS, f->data, ebm_model_param_count(f->model), f->out);
 }
@@ -293,6 +314,15 @@ static const scene SCENES[] = {
     {"fit that grows", fit, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
+    {"trainer_create without a sampler", create_trainer_alone, 0, false},
+    {"step, denoising", step, DENOISING | EXTRAS, false},
+    {"step, denoising, MLP, threads", step, DENOISING | MLP | THREADS, false},
+    {"step, sliced", step, SLICED | SGD, false},
+    {"step, sliced, that grows", step, SLICED | WARM, false},
+    {"step, contrastive", step, CONTRASTIVE, false},
+    {"step, contrastive, MLP, threads, that grows", step, CONTRASTIVE | MLP | THREADS | EXTRAS | WARM, false},
+    {"gradient, contrastive", gradient, CONTRASTIVE, false},
+    {"fit_noise", fit_noise, CONTRASTIVE, false},
     {"gradient, MALA, MLP", gradient, MALA | MLP | FROM_DATA, false},
 };
 enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };
@@ -439,6 +469,20 @@ static void test_none_after_the_first(void **state) {
     }
 }
 
+static void test_none_after_the_first_of_objectives(void **state) {
+    static const int objectives[] = {DENOISING, SLICED, CONTRASTIVE};
+    (void)state;
+    for (int c = 0; c < 3 * 4; c++) {
+        static fixture f;
+        int flags = objectives[c / 4] | (c % 2 != 0 ? MLP | THREADS : 0) | (c / 2 % 2 != 0 ? EXTRAS : 0);
+        setup(&f, flags);
+        assert_no_more(&f, step, "step", flags);
+        assert_no_more(&f, gradient, "gradient", flags);
+        assert_no_more(&f, fit, "fit", flags);
+        teardown(&f);
+    }
+}
+
 static void test_none_after_the_first_of_other_kernels(void **state) {
     static const int kernels[] = {MALA | DENSE, HMC, HMC | DENSE, NUTS, NUTS | DENSE, UNDERDAMPED, UNDERDAMPED | DENSE};
     (void)state;
@@ -459,6 +503,7 @@ int main(void) {
         cmocka_unit_test(test_context),
         cmocka_unit_test(test_none_after_the_first),
         cmocka_unit_test(test_none_after_the_first_of_other_kernels),
+        cmocka_unit_test(test_none_after_the_first_of_objectives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
