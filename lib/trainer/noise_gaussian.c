@@ -33,19 +33,32 @@ static void fit_mean(const fit_job *job, double *mean) {
     }
 }
 
+/* row += sum over four rows of data of share (x - m): one pass over `row` for four. */
+static void add_four(int64_t n, const double *share, const float *const *x, const double *restrict mean,
+                     double *restrict row) {
+    for (int64_t j = 0; j < n; j++) {
+        double m = mean[j];
+        row[j] += (share[0] * ((double)x[0][j] - m) + share[1] * ((double)x[1][j] - m)) +
+                  (share[2] * ((double)x[2][j] - m) + share[3] * ((double)x[3][j] - m));
+    }
+}
+
 /* A few rows of the covariance, which stay in the cache while all data pass. */
 static void fit_rows(int64_t index, void *data) {
     const fit_job *job = data;
     int64_t dim = job->dim;
     int64_t end = (index + 1) * TASK_ROWS < dim ? (index + 1) * TASK_ROWS : dim;
-    for (int64_t r = 0; r < job->n; r++) {
-        const float *x = job->x + r * dim;
+    for (int64_t r = 0; r < job->n; r += 4) {
+        const float *x[4];
+        for (int64_t k = 0; k < 4; k++) { /* beyond the last row stands the first, with no share */
+            x[k] = job->x + (r + k < job->n ? r + k : 0) * dim;
+        }
         for (int64_t i = index * TASK_ROWS; i < end; i++) {
-            double share = ((double)x[i] - job->mean[i]) / (double)job->n;
-            double *row = job->covariance + i * dim;
-            for (int64_t j = 0; j <= i; j++) {
-                row[j] += share * ((double)x[j] - job->mean[j]);
+            double share[4];
+            for (int64_t k = 0; k < 4; k++) {
+                share[k] = r + k < job->n ? ((double)x[k][i] - job->mean[i]) / (double)job->n : 0;
             }
+            add_four(i + 1, share, x, job->mean, job->covariance + i * dim);
         }
     }
 }
@@ -176,47 +189,84 @@ typedef struct row_job {
     double *log_density;
 } row_job;
 
-/* sum of a_j (x_j - m_j), in independent partial sums, so that additions need not wait for each other. */
-static double dot(int64_t n, const double *a, const float *x, const double *mean) {
-    enum { LANES = 8 };
+enum { LANES = 8 }; /* independent partial sums, so that additions need not wait for each other */
+
+static double sum_lanes(const double *sum) {
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+static double dot(int64_t n, const double *a, const float *z) {
     double sum[LANES] = {0};
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
         for (int64_t lane = 0; lane < LANES; lane++) {
-            sum[lane] += a[j + lane] * ((double)x[j + lane] - (mean == NULL ? 0 : mean[j + lane]));
+            sum[lane] += a[j + lane] * (double)z[j + lane];
         }
     }
     for (; j < n; j++) {
-        sum[0] += a[j] * ((double)x[j] - (mean == NULL ? 0 : mean[j]));
+        sum[0] += a[j] * (double)z[j];
     }
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    return sum_lanes(sum);
 }
 
-/* Coordinate i of A (x - m), A being L or W. */
-static double transformed(const ebm__noise_gaussian *g, const double *a, int64_t dim, int64_t i, const float *x,
-                          const double *mean) {
-    bool full = g->covariance == EBM_COVARIANCE_FULL;
-    return full ? dot(i + 1, a + i * dim, x, mean) : dot(1, a + i, x + i, mean == NULL ? NULL : mean + i);
+static double dot_centred(int64_t n, const double *a, const float *x, const double *mean) {
+    double sum[LANES] = {0};
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        for (int64_t lane = 0; lane < LANES; lane++) {
+            sum[lane] += a[j + lane] * ((double)x[j + lane] - mean[j + lane]);
+        }
+    }
+    for (; j < n; j++) {
+        sum[0] += a[j] * ((double)x[j] - mean[j]);
+    }
+    return sum_lanes(sum);
+}
+
+/* A row of L or W serves all the rows of a piece while it is in the cache. */
+static void full_rows(const row_job *job, int64_t first, int64_t n, double *square) {
+    const ebm__noise_gaussian *g = job->gaussian;
+    int64_t dim = job->dim;
+    for (int64_t i = 0; i < dim; i++) {
+        for (int64_t r = 0; r < n; r++) {
+            const float *in = job->in + (first + r) * dim;
+            double z = (double)in[i];
+            if (job->y == NULL) {
+                z = dot_centred(i + 1, g->inverse + i * dim, in, g->mean);
+            } else {
+                job->y[(first + r) * dim + i] = (float)(g->mean[i] + dot(i + 1, g->factor + i * dim, in));
+            }
+            square[r] += z * z;
+        }
+    }
+}
+
+static void diagonal_rows(const row_job *job, int64_t first, int64_t n, double *square) {
+    const ebm__noise_gaussian *g = job->gaussian;
+    int64_t dim = job->dim;
+    for (int64_t r = 0; r < n; r++) {
+        const float *in = job->in + (first + r) * dim;
+        for (int64_t i = 0; i < dim; i++) {
+            double z = job->y != NULL ? (double)in[i] : ((double)in[i] - g->mean[i]) * g->inverse[i];
+            square[r] += z * z;
+        }
+        for (int64_t i = 0; job->y != NULL && i < dim; i++) {
+            job->y[(first + r) * dim + i] = (float)(g->mean[i] + g->factor[i] * (double)in[i]);
+        }
+    }
 }
 
 static ebm_status do_rows(void *data, int64_t chunk, int64_t first, int64_t n) {
     const row_job *job = data;
-    const ebm__noise_gaussian *g = job->gaussian;
-    int64_t dim = job->dim;
+    double square[TASK_ROWS] = {0};
     (void)chunk;
-    for (int64_t r = first; r < first + n; r++) {
-        const float *in = job->in + r * dim;
-        double square = 0;
-        for (int64_t i = 0; i < dim; i++) {
-            double z = (double)in[i];
-            if (job->y == NULL) {
-                z = transformed(g, g->inverse, dim, i, in, g->mean);
-            } else {
-                job->y[r * dim + i] = (float)(g->mean[i] + transformed(g, g->factor, dim, i, in, NULL));
-            }
-            square += z * z;
-        }
-        job->log_density[r] = g->log_peak - square / 2;
+    if (job->gaussian->covariance == EBM_COVARIANCE_FULL) {
+        full_rows(job, first, n, square);
+    } else {
+        diagonal_rows(job, first, n, square);
+    }
+    for (int64_t r = 0; r < n; r++) {
+        job->log_density[first + r] = job->gaussian->log_peak - square[r] / 2;
     }
     return EBM_OK;
 }
