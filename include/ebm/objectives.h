@@ -22,19 +22,19 @@ enum {
     /** Maximum likelihood with the sampler's negatives (trainer.h). The default. */
     EBM_OBJECTIVE_LIKELIHOOD = 1,
     /**
-     * Denoising score matching (Vincent 2011, eq. 11), weighted by the level's variance (Song and Ermon 2019, eqs. 5
-     * and 6): L = mean |s dE/dx(x~) - z|^2 / 2 with x~ = x + s z, z ~ N(0, I), s one of the noise levels. It fits the
-     * data *with that noise*; under several levels, which the energy is not told, a compromise between those densities.
+     * Denoising score matching (Vincent 2011), weighted by the level's variance (Song and Ermon 2019): L = mean |s dE/dx(x~) - z|^2 / 2 with x~ = x + s z, z ~ N(0, I), s one of the noise levels. It fits the
+     * data *with that noise*; several levels, which the energy is not told, give the mixture of the data with each of
+     * those noises, in proportion to s^2.
      */
     EBM_OBJECTIVE_DENOISING_SCORE_MATCHING = 2,
     /**
-     * Sliced score matching, with the variance reduced (Song et al. 2019, eq. 8): L = mean of |dE/dx|^2 / 2 - v' H v
+     * Sliced score matching, with the variance reduced (Song et al. 2019): L = mean of |dE/dx|^2 / 2 - v' H v
      * with H the second derivatives of E in x, and v of random signs. It fits the data themselves; the energy must be
      * smooth, and data that lie on a grid or a surface have no minimum: set a data noise.
      */
     EBM_OBJECTIVE_SLICED_SCORE_MATCHING = 3,
     /**
-     * Noise-contrastive estimation (Gutmann and Hyvarinen 2010, eqs. 8 to 10; nu as in their 2012, eq. 8): tells data
+     * Noise-contrastive estimation (Gutmann and Hyvarinen 2010, with nu as in their 2012): tells data
      * from noise of a known density, L = mean log(1 + e^-G(x)) + nu mean log(1 + e^G(y)), where G(u) = -E(u) - log Z -
      * log p_noise(u) - log nu, x the data, y nu rows of noise for each, and log Z one more parameter that is learned.
      */

@@ -258,7 +258,7 @@ EBM_API ebm_status ebm_trainer_get_energy_model(const ebm_trainer *trainer, doub
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_get_gap(const ebm_trainer *trainer, double *gap);
-/** Euclidean norm of the gradient in theta, and in a learned log Z, before any clip. @param norm receives it. @since 0.1 */
+/** Euclidean norm of the gradient in theta and a learned log Z, before any clip. @param norm receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_grad_norm(const ebm_trainer *trainer, double *norm);
 /**
  * Share of proposals accepted among the steps for the last negatives; 1 for Langevin.

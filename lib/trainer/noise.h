@@ -46,8 +46,8 @@ ebm_status ebm__noise_gaussian_fit(ebm_context *context, int64_t n, int64_t dim,
 /* y = m + L z, and its log density; that of rows x. Rows on threads. */
 ebm_status ebm__noise_gaussian_draw(const ebm__noise_gaussian *gaussian, ebm_context *context, int64_t n, int64_t dim,
                                     const float *z, float *y, double *log_density);
-ebm_status ebm__noise_gaussian_density(const ebm__noise_gaussian *gaussian, ebm_context *context, int64_t n, int64_t dim,
-                                       const float *x, double *log_density);
+ebm_status ebm__noise_gaussian_density(const ebm__noise_gaussian *gaussian, ebm_context *context, int64_t n,
+                                       int64_t dim, const float *x, double *log_density);
 
 void ebm__noise_clear(ebm__noise *noise, ebm_context *context);
 

@@ -63,7 +63,7 @@ static void fit_rows(int64_t index, void *data) {
     }
 }
 
-/* L in place of a covariance (Golub and Van Loan 2013, alg. 4.2.1); the row where it is not positive definite, or -1. */
+/* L in place of a covariance (Golub and Van Loan 2013, alg. 4.2.1); the row where it has no positive pivot, or -1. */
 static int64_t factorize(int64_t dim, double *a) {
     for (int64_t i = 0; i < dim; i++) {
         double variance = a[i * dim + i];
@@ -277,8 +277,8 @@ ebm_status ebm__noise_gaussian_draw(const ebm__noise_gaussian *gaussian, ebm_con
     return ebm__parallel_rows(context, n, TASK_ROWS, do_rows, &job);
 }
 
-ebm_status ebm__noise_gaussian_density(const ebm__noise_gaussian *gaussian, ebm_context *context, int64_t n, int64_t dim,
-                                       const float *x, double *log_density) {
+ebm_status ebm__noise_gaussian_density(const ebm__noise_gaussian *gaussian, ebm_context *context, int64_t n,
+                                       int64_t dim, const float *x, double *log_density) {
     row_job job = {gaussian, dim, x, NULL, log_density};
     return ebm__parallel_rows(context, n, TASK_ROWS, do_rows, &job);
 }

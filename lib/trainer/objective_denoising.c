@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Denoising score matching (Vincent 2011, eq. 11): the score -dE/dx of the model at x~ = x + s z is fitted to that of
- * the noise, -(x~ - x) / s^2 = -z / s. Weighted by s^2, so that levels count alike (Song and Ermon 2019, eq. 6), a
+ * Denoising score matching (Vincent 2011): the score -dE/dx of the model at x~ = x + s z is fitted to that of
+ * the noise, -(x~ - x) / s^2 = -z / s. Weighted by s^2, so that levels count alike (Song and Ermon 2019), a
  * row's loss is |r|^2 / 2 with the residual r = s dE/dx(x~) - z, and
  *     dL/dtheta = mean over rows of s (r . d/dx) dE/dtheta at x~,
  * by first differences along r.

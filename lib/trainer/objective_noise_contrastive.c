@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Noise-contrastive estimation (Gutmann and Hyvarinen 2010, eqs. 8 to 10; 2012, eq. 8 for nu). With G(u) = -E(u) - c -
+ * Noise-contrastive estimation (Gutmann and Hyvarinen 2010; 2012 for nu). With G(u) = -E(u) - c -
  * log p_noise(u) - log nu, c = log Z, and s the logistic function, data x are to have s(G) near 1, and noise y near 0:
  *     L = mean over x of log(1 + e^-G) + nu mean over y of log(1 + e^G),
  *     dL/dtheta = sum over x of s(-G) / n dE/dtheta - sum over y of s(G) / n dE/dtheta,
@@ -67,8 +67,8 @@ static double logistic(double a) {
 }
 
 /*
- * Noise where the model puts no mass at all: told from data without fail, G = -infinity. param_grad is not to see such a
- * row: row 0, with a weight of 0, stands in for it.
+ * Noise where the model puts no mass at all: told from data without fail, G = -infinity. param_grad is not to see such
+ * a row: row 0, with a weight of 0, stands in for it.
  */
 static void replace_impossible(ebm_trainer *trainer, int64_t row) {
     int64_t dim = trainer->model->dim;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sliced score matching with variance reduction (Song, Garg, Shi and Ermon 2019, eq. 8). With the score s = -dE/dx and
+ * Sliced score matching with variance reduction (Song, Garg, Shi and Ermon 2019). With the score s = -dE/dx and
  * g = dE/dx, a row's loss is v' (ds/dx) v + |s|^2 / 2 = |g|^2 / 2 - v' H v, where v has random signs: its covariance is
  * I, and diagonal second derivatives come without any variance from v.
  *

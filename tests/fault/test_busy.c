@@ -37,16 +37,6 @@ static int32_t no_progress(const ebm_trainer *trainer, void *data) {
     return EBM_CB_OK;
 }
 
-static int32_t no_noise(int64_t n, int64_t dim, const float *normals, float *y, void *data) {
-    (void)n, (void)dim, (void)normals, (void)y, (void)data;
-    return EBM_CB_OK;
-}
-
-static int32_t no_density(int64_t n, int64_t dim, const float *x, double *log_density, void *data) {
-    (void)n, (void)dim, (void)x, (void)log_density, (void)data;
-    return EBM_CB_OK;
-}
-
 /* BUSY, with the function's own name first in the message, when `busy`; anything but BUSY otherwise. */
 #define expect(busy, function, ...)                                                          \
     do {                                                                                     \
@@ -178,14 +168,12 @@ static void try_trainer_changes(fixture *f) {
     ebm_trainer *t = f->trainer;
     float grad[PARAMS];
     bool busy = f->trainer_busy || f->trainer_watched;
-    const double level = 0.1;
     expect(busy, ebm_trainer_set_objective, t, EBM_OBJECTIVE_LIKELIHOOD);
     expect(busy, ebm_trainer_set_seed, t, 9);
-    expect(busy, ebm_trainer_set_noise_levels, t, 1, &level);
+    expect(busy, ebm_trainer_set_noise_levels, t, 1, &(double){0.1});
     expect(busy, ebm_trainer_set_difference_step, t, 0.01);
     expect(busy, ebm_trainer_set_noise_ratio, t, 2);
     expect(busy, ebm_trainer_set_log_z, t, 1);
-    expect(busy, ebm_trainer_set_noise, t, no_noise, no_density, 1, NULL);
     expect(busy, ebm_trainer_set_noise, t, NULL, NULL, 0, NULL);
     expect(busy, ebm_trainer_fit_noise, t, ROWS, f->data, EBM_COVARIANCE_FULL, 0.1);
     expect(busy, ebm_trainer_set_optimizer, t, EBM_OPT_ADAM);

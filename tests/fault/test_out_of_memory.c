@@ -251,10 +251,6 @@ static ebm_status fit_noise(fixture *f) {
     return ebm_trainer_fit_noise(f->trainer, ROWS, f->data, EBM_COVARIANCE_FULL, 0.2);
 }
 
-static ebm_status create_trainer_alone(fixture *f) {
-    return ebm_trainer_create(f->context, f->model, NULL, &f->made_trainer);
-}
-
 static ebm_status gradient(fixture *f) {
     return ebm_trainer_gradient(f->trainer, ROWS, f->data, ebm_model_param_count(f->model), f->out);
 }
@@ -314,11 +310,9 @@ static const scene SCENES[] = {
     {"fit that grows", fit, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
-    {"trainer_create without a sampler", create_trainer_alone, 0, false},
     {"step, denoising", step, DENOISING | EXTRAS, false},
     {"step, denoising, MLP, threads", step, DENOISING | MLP | THREADS, false},
-    {"step, sliced", step, SLICED | SGD, false},
-    {"step, sliced, that grows", step, SLICED | WARM, false},
+    {"step, sliced, that grows", step, SLICED | SGD | WARM, false},
     {"step, contrastive", step, CONTRASTIVE, false},
     {"step, contrastive, MLP, threads, that grows", step, CONTRASTIVE | MLP | THREADS | EXTRAS | WARM, false},
     {"gradient, contrastive", gradient, CONTRASTIVE, false},

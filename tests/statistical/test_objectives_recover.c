@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every objective finds the parameters that made the data: the mean and precision of a Gaussian in two dimensions, and a
- * and b of E = a x^2 + b x^4. Each of RUNS trainings sees fresh exact draws of the data (for the likelihood, of the
+ * Every objective finds the parameters that made the data: the mean and precision of a Gaussian in two dimensions, and
+ * a and b of E = a x^2 + b x^4. Each of RUNS trainings sees fresh exact draws of the data (for the likelihood, of the
  * model too) at every step, begins away from the truth, and answers with the mean of theta over its last steps (Polyak
  * and Juditsky 1992); the standard error of the mean over runs is what these scatter by. Denoising score matching finds
  * what fits the data with their noise best: for the Gaussian that is exactly (S + s^2 I)^-1, for the quartic the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A multilayer perceptron with SiLU and a Gaussian in double, as ebm_mlp_create and ebm_gaussian_create have them, and
- * with those the gradients of both score-matching objectives: what float32 and the trainer's steps are measured against.
+ * with those the gradients of both score-matching objectives: what float32 and differences are measured against.
  */
 #ifndef EBM_TESTS_REFERENCE_ENERGIES_H
 #define EBM_TESTS_REFERENCE_ENERGIES_H

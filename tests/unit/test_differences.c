@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the differences of the score-matching objectives cost in accuracy: errors of the trainer's gradient against the
- * same gradient in double, relative, by Euclidean norms. With the argument `table` the program shows them, for shares of
- * 2^-14 to 2^-2, as docs/training.md has them.
+ * same gradient in double, relative, by Euclidean norms. With the argument `table` the program shows them, for shares
+ * of 2^-14 to 2^-2, as docs/training.md has them.
  */
 #include <stdio.h>
 #include <string.h>

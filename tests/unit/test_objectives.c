@@ -397,6 +397,18 @@ static void a_change_forgets_the_optimizer(void **state) {
     for (int k = 0; k < PARAMS; k++) {
         assert_true(fabs(fabs((double)after[k] - (double)before[k]) - 1e-3) < 1e-6);
     }
+    double log_z[2];
+    STAT_OK(ebm_trainer_set_log_z(trainer, 0.5));
+    for (int round = 0; round < 2; round++) { /* log Z likewise */
+        STAT_OK(ebm_trainer_set_objective(trainer, EBM_OBJECTIVE_NOISE_CONTRASTIVE));
+        for (int step = 0; step < 5; step++) {
+            STAT_OK(ebm_trainer_get_log_z(trainer, &log_z[0]));
+            STAT_OK(ebm_trainer_step(trainer, ROWS, data));
+            STAT_OK(ebm_trainer_get_log_z(trainer, &log_z[1]));
+            assert_true(step > 0 || fabs(fabs(log_z[1] - log_z[0]) - 1e-3) < 1e-6);
+        }
+        STAT_OK(ebm_trainer_set_objective(trainer, EBM_OBJECTIVE_SLICED_SCORE_MATCHING));
+    }
     ebm_trainer_destroy(trainer);
     ebm_model_destroy(model);
 }
