@@ -22,15 +22,16 @@ enum {
     /** Maximum likelihood with the sampler's negatives (trainer.h). The default. */
     EBM_OBJECTIVE_LIKELIHOOD = 1,
     /**
-     * Denoising score matching (Vincent 2011), weighted by the level's variance (Song and Ermon 2019): L = mean |s dE/dx(x~) - z|^2 / 2 with x~ = x + s z, z ~ N(0, I), s one of the noise levels. It fits the
-     * data *with that noise*; several levels, which the energy is not told, give the mixture of the data with each of
-     * those noises, in proportion to s^2.
+     * Denoising score matching (Vincent 2011), weighted by the level's variance (Song and Ermon 2019): L = mean |s
+     * dE/dx(x~) - z|^2 / 2 with x~ = x + s z, z ~ N(0, I), s one of the noise levels. It fits the data *with that
+     * noise*; several levels, which the energy is not told, give the mixture of the data with each of those noises, in
+     * proportion to s^2.
      */
     EBM_OBJECTIVE_DENOISING_SCORE_MATCHING = 2,
     /**
-     * Sliced score matching, with the variance reduced (Song et al. 2019): L = mean of |dE/dx|^2 / 2 - v' H v
-     * with H the second derivatives of E in x, and v of random signs. It fits the data themselves; the energy must be
-     * smooth, and data that lie on a grid or a surface have no minimum: set a data noise.
+     * Sliced score matching, with the variance reduced (Song et al. 2019): L = mean of |dE/dx|^2 / 2 - v' H v with H
+     * the second derivatives of E in x, and v of random signs. It fits the data themselves; the energy must be smooth,
+     * and data that lie on a grid or a surface have no minimum: set a data noise.
      */
     EBM_OBJECTIVE_SLICED_SCORE_MATCHING = 3,
     /**

@@ -173,15 +173,16 @@ EBM_API ebm_status ebm_trainer_get_progress(const ebm_trainer *trainer, ebm_prog
  */
 
 /**
- * One step on a batch that the host brings: the sampler starts its chains by its rule and moves them, theta takes one
- * step of the optimizer. A step that fails changes nothing: parameters, chains, buffer and optimizer stand as before
- * it. A step whose new parameters are not finite, or give non-finite energies (on up to 64 rows of the batch and the
+ * One step on a batch that the host brings: for the likelihood the sampler starts its chains by its rule and moves
+ * them; theta takes one step of the optimizer. A step that fails changes nothing: parameters, chains, buffer and
+ * optimizer stand as before it. A step whose new parameters are not finite, or give non-finite energies (on up to 64 rows of the batch and the
  * negatives) or a gap beyond the limit, is such a failure, so the parameters after a step that succeeded are always
  * good ones.
  * @param n rows; any number, it may differ from the number of chains.
  * @param x n x dim, finite.
  * Errors: EBM_ERR_ARG; EBM_ERR_STATE; EBM_ERR_CALLBACK; EBM_ERR_DIVERGED (non-finite values, or a gap beyond the
- * limit: the message names the step and the cause); EBM_ERR_STOPPED; EBM_ERR_FORKED.
+ * limit: the message names the step and the cause); EBM_ERR_STOPPED; EBM_ERR_FORKED. EBM_ERR_STATE also when the
+ * objective lacks its sampler or its noise.
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float *x);

@@ -90,6 +90,7 @@ ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data
 static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
     const ebm__objective *objective = ebm__trainer_objective(trainer);
     *report = (ebm__trainer_report){.energy_model = NAN, .acceptance = NAN, .log_z_grad = NAN};
+    EBM__TRY(ebm__trainer_check_stop(trainer));
     EBM__TRY(objective->differentiate(trainer, n, report));
     report->grad_norm = euclidean_norm(trainer->model->n_params, trainer->grad);
     if (!isnan(report->log_z_grad)) {

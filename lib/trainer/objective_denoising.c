@@ -67,7 +67,6 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     if (!isfinite(length)) {
         return ebm__fail(EBM_ERR_NONFINITE, "data with noise left the range of float");
     }
-    EBM__TRY(ebm__trainer_check_stop(trainer));
     EBM__TRY(ebm__model_energy_all(model, model->theta, n, x, false, trainer->energy, grad));
     report->energy_data = ebm__mean(n, trainer->energy);
     for (int64_t i = 0; i < n; i++) {

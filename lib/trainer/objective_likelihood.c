@@ -47,9 +47,7 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     ebm_sampler *sampler = trainer->sampler;
     ebm_model *model = trainer->model;
     int64_t m = sampler->n_chains;
-    ebm_status status = ebm__sampler_advance(sampler, trainer->settings.mcmc_steps, 1, NULL, "sampler");
-    sampler->outer_stop = NULL;
-    EBM__TRY(status);
+    EBM__TRY(ebm__sampler_advance(sampler, trainer->settings.mcmc_steps, 1, NULL, "sampler"));
     memcpy(trainer->rows + n * model->dim, sampler->x, (size_t)(m * model->dim) * sizeof(float));
     EBM__TRY(weigh(trainer, n, m));
     EBM__TRY(ebm__trainer_check_stop(trainer));
@@ -68,10 +66,12 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
 }
 
 static void finish(ebm_trainer *trainer) {
+    trainer->sampler->outer_stop = NULL;
     ebm__sampler_finish_negatives(trainer->sampler);
 }
 
 static void undo(ebm_trainer *trainer) {
+    trainer->sampler->outer_stop = NULL;
     ebm__sampler_undo_negatives(trainer->sampler);
 }
 

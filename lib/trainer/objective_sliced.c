@@ -84,7 +84,6 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     for (int64_t i = 0; i < n; i++) {
         place_for_gradients(dim, x + i * dim, v + i * dim, length, trainer->rows + i * GRAD_ROWS * dim);
     }
-    EBM__TRY(ebm__trainer_check_stop(trainer));
     EBM__TRY(ebm__model_energy_all(model, model->theta, GRAD_ROWS * n, trainer->rows, false, trainer->energy, grad));
     for (int64_t i = 0; i < n; i++) {
         const float *grad_of_row = grad + i * GRAD_ROWS * dim;

@@ -3,8 +3,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/philox.h"
+#include "core/memory.h"
+#include "core/simd.h"
 #include "stat_polynomial.h"
+#include "trainer/noise.h"
 
 enum { ROWS = 40, PARAMS = 3 };
 
@@ -260,6 +262,42 @@ static void fitted_noise_is_that_gaussian(void **state) {
     }
 }
 
+/* L L' is the covariance of the data, and the density of what L made out of z is found again by W = L^-1. */
+static void a_full_covariance_is_factorised_right(void **state) {
+    (void)state;
+    enum { N = 50, DIM = 11 };
+    float x[N * DIM];
+    float z[N * DIM];
+    float y[N * DIM];
+    double drawn[N];
+    double found[N];
+    ebm__noise_gaussian g;
+    stat_fill_normals(3, 1, N * DIM, x);
+    stat_fill_normals(4, 1, N * DIM, z);
+    for (int i = DIM; i < N * DIM; i++) {
+        x[i] += 0.8F * x[i - 1]; /* neighbours depend on each other */
+    }
+    STAT_OK(ebm__noise_gaussian_fit(NULL, N, DIM, x, EBM_COVARIANCE_FULL, 0.1, "test", &g));
+    for (int i = 0; i < DIM * DIM; i++) {
+        double of_data = i / DIM == i % DIM ? 0.1 * 0.1 : 0;
+        double of_factor = 0;
+        for (int r = 0; r < N; r++) {
+            of_data += ((double)x[r * DIM + i / DIM] - g.mean[i / DIM]) *
+                       ((double)x[r * DIM + i % DIM] - g.mean[i % DIM]) / N;
+        }
+        for (int k = 0; k <= i / DIM && k <= i % DIM; k++) {
+            of_factor += g.factor[i / DIM * DIM + k] * g.factor[i % DIM * DIM + k];
+        }
+        assert_true(fabs(of_factor - of_data) < 1e-12);
+    }
+    STAT_OK(ebm__noise_gaussian_draw(&g, NULL, N, DIM, z, y, drawn));
+    STAT_OK(ebm__noise_gaussian_density(&g, NULL, N, DIM, y, found));
+    for (int r = 0; r < N; r++) {
+        assert_true(fabs(drawn[r] - found[r]) < 1e-4);
+    }
+    ebm__free(NULL, g.memory);
+}
+
 /* It begins with the importance estimate: here p_noise is the model but for a constant, so that is exact. */
 static void log_z_begins_where_the_noise_says(void **state) {
     (void)state;
@@ -437,6 +475,7 @@ int main(void) {
         cmocka_unit_test(loss_and_gradient_agree),
         cmocka_unit_test(training_repeats_itself),
         cmocka_unit_test(fitted_noise_is_that_gaussian),
+        cmocka_unit_test(a_full_covariance_is_factorised_right),
         cmocka_unit_test(log_z_begins_where_the_noise_says),
         cmocka_unit_test(log_z_moves_by_the_optimizer),
         cmocka_unit_test(impossible_noise_is_told_without_fail),
