@@ -26,6 +26,7 @@
 #include <ebm/export.h>
 #include <ebm/io.h>
 #include <ebm/model.h>
+#include <ebm/objectives.h>
 #include <ebm/sampler.h>
 #include <ebm/status.h>
 #include <ebm/tempering.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file trainer.h
- * Fits theta to data by maximum likelihood. The loss of a batch is L = mean E(x+) - mean E(x-) + alpha (mean E(x+)^2
- * + mean E(x-)^2), with x+ the data and x- the sampler's negatives; for alpha = 0 its gradient G+ - G- is that of the
- * negative log-likelihood (LeCun et al. 2006, sec. 2.2; Hinton 2002, eq. 3).
+ * Fits theta to data, by maximum likelihood unless told otherwise (objectives.h). The loss of a batch is then L = mean
+ * E(x+) - mean E(x-) + alpha (mean E(x+)^2 + mean E(x-)^2), with x+ the data and x- the sampler's negatives; for alpha
+ * = 0 its gradient G+ - G- is that of the negative log-likelihood (LeCun et al. 2006, sec. 2.2; Hinton 2002, eq. 3).
  */
 #ifndef EBM_TRAINER_H
 #define EBM_TRAINER_H
@@ -46,7 +46,8 @@ enum {
  * Makes a trainer.
  * @param context NULL stands for the model's own.
  * @param model,sampler kept alive by the trainer; the sampler must be of this model, and the model needs parameters
- *   and a param_grad callback.
+ *   and a param_grad callback. sampler may be NULL: an objective without chains (objectives.h) must then be set
+ *   before the first step.
  * @param out receives the handle.
  * Errors: EBM_ERR_ARG.
  * @since 0.1
@@ -60,6 +61,14 @@ EBM_API void ebm_trainer_destroy(ebm_trainer *trainer);
  * ---------------------------------------------
  */
 
+/**
+ * The seed of all that the trainer draws itself: order of the data, noise, directions. Chains have the sampler's.
+ * @param seed any value; the sampler's seed until set, 0 without a sampler.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_seed(ebm_trainer *trainer, uint64_t seed);
+/** The trainer's own seed. @param seed receives it. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_seed(const ebm_trainer *trainer, uint64_t *seed);
 /** The optimizer. A change forgets the old one's state. @param optimizer one of EBM_OPT_... . @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_optimizer(ebm_trainer *trainer, int32_t optimizer);
 /** The optimizer. @param optimizer receives it. @since 0.1 */
@@ -113,7 +122,7 @@ EBM_API ebm_status ebm_trainer_set_batch_size(ebm_trainer *trainer, int64_t n);
 /** Rows of data in a step of ebm_trainer_fit. @param n receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_batch_size(const ebm_trainer *trainer, int64_t *n);
 /**
- * alpha of the energy penalty, which keeps energies near 0 (Du and Mordatch 2019, sec. 3.3).
+ * alpha of the likelihood's energy penalty, which keeps energies near 0 (Du and Mordatch 2019, sec. 3.3).
  * @param alpha finite, 0 (the default) or more.
  * @since 0.1
  */
@@ -138,7 +147,7 @@ EBM_API ebm_status ebm_trainer_set_average(ebm_trainer *trainer, double decay);
 /** The decay of the average. @param decay receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_average(const ebm_trainer *trainer, double *decay);
 /**
- * |mean E(x+) - mean E(x-)| beyond which training counts as diverged.
+ * |mean E(x+) - mean E(x-)| beyond which training counts as diverged, for objectives that have a gap.
  * @param limit above 0; INFINITY, the default, leaves only non-finite values.
  * @since 0.1
  */
@@ -164,21 +173,22 @@ EBM_API ebm_status ebm_trainer_get_progress(const ebm_trainer *trainer, ebm_prog
  */
 
 /**
- * One step on a batch that the host brings: the sampler starts its chains by its rule and moves them, theta takes one
- * step of the optimizer. A step that fails changes nothing: parameters, chains, buffer and optimizer stand as before
- * it. A step whose new parameters are not finite, or give non-finite energies (on up to 64 rows of the batch and the
+ * One step on a batch that the host brings: for the likelihood the sampler starts its chains by its rule and moves
+ * them; theta takes one step of the optimizer. A step that fails changes nothing: parameters, chains, buffer and
+ * optimizer stand as before it. A step whose new parameters are not finite, or give non-finite energies (on up to 64 rows of the batch and the
  * negatives) or a gap beyond the limit, is such a failure, so the parameters after a step that succeeded are always
  * good ones.
  * @param n rows; any number, it may differ from the number of chains.
  * @param x n x dim, finite.
  * Errors: EBM_ERR_ARG; EBM_ERR_STATE; EBM_ERR_CALLBACK; EBM_ERR_DIVERGED (non-finite values, or a gap beyond the
- * limit: the message names the step and the cause); EBM_ERR_STOPPED; EBM_ERR_FORKED.
+ * limit: the message names the step and the cause); EBM_ERR_STOPPED; EBM_ERR_FORKED. EBM_ERR_STATE also when the
+ * objective lacks its sampler or its noise.
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float *x);
 /**
  * Steps over an array, n_epochs times, in batches of an order shuffled anew for each epoch (the last batch may be
- * smaller). The order depends on the sampler's seed and the number of the epoch, so two calls of one epoch are one
+ * smaller). The order depends on the trainer's seed and the number of the epoch, so two calls of one epoch are one
  * call of two.
  *
  * After a failure or a stop inside an epoch, and after ebm_trainer_load of a file saved inside one, the next call goes
@@ -235,17 +245,31 @@ EBM_API ebm_status ebm_trainer_swap_average(ebm_trainer *trainer);
 EBM_API ebm_status ebm_trainer_get_steps(const ebm_trainer *trainer, int64_t *steps);
 /** Whole epochs of ebm_trainer_fit. @param epochs receives them. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_epochs(const ebm_trainer *trainer, int64_t *epochs);
-/** mean E(x+). @param energy receives it. @since 0.1 */
+/** The loss, as the objective has it; no weight decay. @param loss receives it. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_loss(const ebm_trainer *trainer, double *loss);
+/** mean E(x+), the data with whatever noise they got. @param energy receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_energy_data(const ebm_trainer *trainer, double *energy);
-/** mean E(x-). @param energy receives it. @since 0.1 */
+/**
+ * mean E(x-): of the sampler's negatives, or of the rows of noise under noise-contrastive estimation.
+ * @param energy receives it.
+ * Errors also: EBM_ERR_STATE (score matching has no x-).
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_get_energy_model(const ebm_trainer *trainer, double *energy);
-/** mean E(x+) - mean E(x-): near 0 when the model fits and the chains keep up. @param gap receives it. @since 0.1 */
+/**
+ * mean E(x+) - mean E(x-). Of the likelihood it is near 0 when the model fits and the chains keep up; of
+ * noise-contrastive estimation it goes below 0 and stays, by as much as data and noise differ.
+ * @param gap receives it.
+ * Errors also: EBM_ERR_STATE (score matching has no x-).
+ * @since 0.1
+ */
 EBM_API ebm_status ebm_trainer_get_gap(const ebm_trainer *trainer, double *gap);
-/** Euclidean norm of the gradient in theta, before any clip. @param norm receives it. @since 0.1 */
+/** Euclidean norm of the gradient in theta and a learned log Z, before any clip. @param norm receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_grad_norm(const ebm_trainer *trainer, double *norm);
 /**
  * Share of proposals accepted among the steps for the last negatives; 1 for Langevin.
  * @param rate receives it.
+ * Errors also: EBM_ERR_STATE (there were no chains).
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_get_acceptance(const ebm_trainer *trainer, double *rate);

@@ -25,7 +25,11 @@ enum {
     EBM__STREAM_MOMENTUM = 9, /* fresh momenta */
     EBM__STREAM_JITTER = 10,  /* of step sizes */
     EBM__STREAM_TREE = 11,    /* single draws of trajectories that grow */
-    EBM__STREAM_SWAP = 12     /* uniforms of swaps between temperatures */
+    EBM__STREAM_SWAP = 12,    /* uniforms of swaps between temperatures */
+    EBM__STREAM_LEVEL = 16,   /* which noise level a batch begins with */
+    EBM__STREAM_PERTURB = 17, /* noise of the objectives on data */
+    EBM__STREAM_SLICE = 18,   /* directions of sliced score matching */
+    EBM__STREAM_CONTRAST = 19 /* rows of noise that data are told from */
 };
 
 /*

@@ -32,13 +32,13 @@ static int enter(int64_t first_row) {
     return ebm__callback_enter();
 }
 
-static void poison_floats(int64_t n, float *values) {
+void ebm__poison_floats(int64_t n, float *values) {
     float poison;
     memcpy(&poison, &POISON_FLOAT, sizeof poison);
     ebm__simd_used()->fill(n, poison, values);
 }
 
-static void poison_doubles(int64_t n, double *values) {
+void ebm__poison_doubles(int64_t n, double *values) {
     double poison;
     memcpy(&poison, &POISON_DOUBLE, sizeof poison);
     for (int64_t i = 0; i < n; i++) {
@@ -46,11 +46,11 @@ static void poison_doubles(int64_t n, double *values) {
     }
 }
 
-static bool is_poison_float(const float *value) {
+bool ebm__is_poison_float(const float *value) {
     return memcmp(value, &POISON_FLOAT, sizeof *value) == 0;
 }
 
-static bool is_poison_double(const double *value) {
+bool ebm__is_poison_double(const double *value) {
     return memcmp(value, &POISON_DOUBLE, sizeof *value) == 0;
 }
 
@@ -58,8 +58,7 @@ static bool all_finite(int64_t n, const float *values) {
     return ebm__simd_used()->finite(n, values) != 0;
 }
 
-/* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
-static ebm_status check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n) {
+ebm_status ebm__check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n) {
     if (handed_on != EBM_OK) {
         ebm_status status = handed_on; /* the part's message stands */
         handed_on = EBM_OK;            /* the next to look is a callback further up, which may be the host's */
@@ -97,7 +96,7 @@ static ebm_status check_energies(const char *callback, int64_t first_row, int64_
         return EBM_OK;
     }
     for (int64_t i = 0; i < n; i++) {
-        if (isnan(energy[i]) && is_poison_double(&energy[i])) {
+        if (isnan(energy[i]) && ebm__is_poison_double(&energy[i])) {
             return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write the energy of row %" PRId64, callback,
                              first_row + i);
         }
@@ -119,7 +118,7 @@ static const char *float_kind(float value) {
 /* The slow way, once it is known that something is wrong: what, and where. */
 static ebm_status name_bad_gradient(int64_t first_row, int64_t n, int64_t dim, const float *grad) {
     for (int64_t i = 0; i < n * dim; i++) {
-        if (is_poison_float(&grad[i])) {
+        if (ebm__is_poison_float(&grad[i])) {
             return ebm__fail(EBM_ERR_CALLBACK,
                              "energy callback did not write grad_x of row %" PRId64 ", coordinate %" PRId64,
                              first_row + i / dim, i % dim);
@@ -172,15 +171,15 @@ static ebm_status call_energy(const ebm_model *model, const float *theta, int64_
                               bool allow_infinity, double *energy, float *grad) {
     int64_t dim = model->dim;
     if (energy != NULL) {
-        poison_doubles(n, energy);
+        ebm__poison_doubles(n, energy);
     }
     if (grad != NULL) {
-        poison_floats(n * dim, grad);
+        ebm__poison_floats(n * dim, grad);
     }
     int depth = enter(first_row);
     int32_t answer = model->energy_fn(n, dim, x, theta, energy, grad, model->user_data);
     ebm__callback_leave(depth);
-    EBM__TRY(check_answer("energy", answer, first_row, n));
+    EBM__TRY(ebm__check_answer("energy", answer, first_row, n));
     if (energy != NULL) {
         EBM__TRY(check_energies("energy", first_row, n, allow_infinity, model->sign, energy));
     }
@@ -251,7 +250,7 @@ static ebm_status check_theta_like(const ebm_model *model, const char *what, con
         i++;
     }
     const ebm__tensor *tensor = tensor_at(model, i);
-    if (is_poison_float(&values[i])) {
+    if (ebm__is_poison_float(&values[i])) {
         return ebm__fail(EBM_ERR_CALLBACK, "%s did not write element %" PRId64 " of tensor '%s'", what,
                          i - tensor->offset, tensor->name);
     }
@@ -262,13 +261,13 @@ static ebm_status check_theta_like(const ebm_model *model, const char *what, con
 ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
                                  const float *x, const float *weight, double *energy, float *grad) {
     if (energy != NULL) {
-        poison_doubles(n, energy);
+        ebm__poison_doubles(n, energy);
     }
-    poison_floats(model->n_params, grad);
+    ebm__poison_floats(model->n_params, grad);
     int depth = enter(first_row);
     int32_t answer = model->param_grad_fn(n, model->dim, x, weight, theta, energy, grad, model->user_data);
     ebm__callback_leave(depth);
-    EBM__TRY(check_answer("param_grad", answer, first_row, n));
+    EBM__TRY(ebm__check_answer("param_grad", answer, first_row, n));
     if (energy != NULL) {
         EBM__TRY(check_energies("param_grad", first_row, n, false, model->sign, energy));
     }
@@ -280,10 +279,10 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
 }
 
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta) {
-    poison_floats(model->n_params, theta);
+    ebm__poison_floats(model->n_params, theta);
     int depth = enter(0);
     int32_t answer = model->init_fn(seed, model->n_params, theta, model->user_data);
     ebm__callback_leave(depth);
-    EBM__TRY(check_answer("init", answer, 0, 1));
+    EBM__TRY(ebm__check_answer("init", answer, 0, 1));
     return check_theta_like(model, "init callback", theta);
 }

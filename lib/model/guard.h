@@ -35,4 +35,16 @@ ebm_status ebm__guard_part_energy(const ebm_model *model, const float *theta, in
 int64_t ebm__guard_first_row(void);
 int32_t ebm__guard_hand_on(ebm_status status);
 
+/*
+ * For callbacks that are not a model's. Outputs are filled with NaNs of bits that no computation makes: one that still
+ * has these was not written.
+ */
+void ebm__poison_floats(int64_t n, float *values);
+void ebm__poison_doubles(int64_t n, double *values);
+bool ebm__is_poison_float(const float *value);
+bool ebm__is_poison_double(const double *value);
+
+/* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
+ebm_status ebm__check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n);
+
 #endif /* EBM_MODEL_GUARD_H */

@@ -14,7 +14,7 @@
  * alone.
  */
 static void shuffle(const ebm_trainer *trainer, int64_t n, int64_t *order) {
-    ebm__sequence sequence = {.seed = trainer->sampler->seed,
+    ebm__sequence sequence = {.seed = trainer->settings.seed,
                               .step = (uint64_t)trainer->epochs,
                               .stream = EBM__STREAM_SHUFFLE};
     for (int64_t i = 0; i < n; i++) {
@@ -37,9 +37,8 @@ static void gather(int64_t dim, int64_t n, const int64_t *order, const float *x,
 static void finish_epoch(ebm_trainer *trainer) {
     trainer->epochs++;
     ebm__log(trainer->handle.context, EBM_LOG_INFO,
-             "epoch %" PRId64 ", step %" PRId64
-             ": E of data %.6g, of negatives %.6g, gradient norm %.6g, learning rate %.3g",
-             trainer->epochs, trainer->steps, trainer->report.energy_data, trainer->report.energy_model,
+             "epoch %" PRId64 ", step %" PRId64 ": loss %.6g, E of data %.6g, gradient norm %.6g, learning rate %.3g",
+             trainer->epochs, trainer->steps, trainer->report.loss, trainer->report.energy_data,
              trainer->report.grad_norm, ebm__trainer_learning_rate(trainer));
 }
 

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The gradient of the loss on one batch: negatives from the sampler, energies, signed weights, and one weighted
- * parameter gradient over [x+; x-]. With L = mean E+ - mean E- + alpha (mean E+^2 + mean E-^2),
- *     dL/dtheta = sum over x+ of (1 + 2 alpha E+) / n dE/dtheta + sum over x- of (-1 + 2 alpha E-) / m dE/dtheta.
- */
+/* The gradient of the loss on one batch: what all objectives share. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -12,17 +8,26 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/simd.h"
-#include "trainer/trainer.h"
+#include "trainer/objective.h"
 
-static ebm_status reserve_batch(ebm_trainer *trainer, int64_t n_rows, const char *caller) {
+ebm_status ebm__trainer_reserve(ebm_trainer *trainer, int64_t n, int64_t per_row, int64_t extra, int64_t work_per_row,
+                                const char *caller) {
     ebm_context *context = trainer->handle.context;
+    int64_t row_bytes = trainer->model->dim * (int64_t)sizeof(float);
+    int64_t n_rows;
     int64_t bytes;
-    if (!ebm__multiply(n_rows, trainer->model->dim * (int64_t)sizeof(float), &bytes)) {
-        return ebm__fail(EBM_ERR_OVERFLOW, "%s: a batch of %" PRId64 " rows does not fit", caller, n_rows);
+    int64_t work_bytes;
+    if (!ebm__multiply(n, per_row, &n_rows) || extra > INT64_MAX - n_rows ||
+        !ebm__multiply(n_rows + extra, row_bytes, &bytes) || !ebm__multiply(n, work_per_row, &work_bytes) ||
+        !ebm__multiply(work_bytes, row_bytes, &work_bytes)) {
+        return ebm__fail(EBM_ERR_OVERFLOW, "%s: a batch of %" PRId64 " rows does not fit", caller, n);
     }
+    n_rows += extra;
     EBM__TRY(ebm__reserve(context, bytes, caller, &trainer->rows, &trainer->rows_bytes));
     EBM__TRY(ebm__reserve(context, n_rows * (int64_t)sizeof(float), caller, &trainer->weight, &trainer->weight_bytes));
-    return ebm__reserve(context, n_rows * (int64_t)sizeof(double), caller, &trainer->energy, &trainer->energy_bytes);
+    EBM__TRY(ebm__reserve(context, n_rows * (int64_t)sizeof(double), caller, &trainer->energy, &trainer->energy_bytes));
+    return work_bytes == 0 ? EBM_OK
+                           : ebm__reserve(context, work_bytes, caller, &trainer->work, &trainer->work_bytes);
 }
 
 /* The data, with their noise: a Langevin pass without drift and bounds. */
@@ -31,7 +36,7 @@ static ebm_status copy_data(ebm_trainer *trainer, int64_t n, const float *x) {
                           .clip = INFINITY,
                           .lo = -INFINITY,
                           .hi = INFINITY};
-    ebm__sequence noise = {.seed = trainer->sampler->seed,
+    ebm__sequence noise = {.seed = trainer->settings.seed,
                            .step = (uint64_t)trainer->batches,
                            .stream = EBM__STREAM_DATA};
     double unused = 0;
@@ -41,7 +46,7 @@ static ebm_status copy_data(ebm_trainer *trainer, int64_t n, const float *x) {
                                 (double)pass.sigma);
 }
 
-static double mean(int64_t n, const double *values) {
+double ebm__mean(int64_t n, const double *values) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
         sum += values[i];
@@ -49,19 +54,12 @@ static double mean(int64_t n, const double *values) {
     return sum / (double)n;
 }
 
-/* The penalty's weights need the energies first; without it they are constant. */
-static ebm_status weigh(ebm_trainer *trainer, int64_t n, int64_t m) {
-    double alpha = trainer->settings.energy_penalty;
-    ebm_model *model = trainer->model;
-    if (alpha != 0) {
-        EBM__TRY(ebm__trainer_check_stop(trainer));
-        EBM__TRY(ebm__model_energy_all(model, model->theta, n + m, trainer->rows, false, trainer->energy, NULL));
+double ebm__mean_square(int64_t n, const double *values) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += values[i] * values[i];
     }
-    for (int64_t i = 0; i < n + m; i++) {
-        double slope = alpha == 0 ? 0 : 2 * alpha * trainer->energy[i];
-        trainer->weight[i] = (float)(i < n ? (1 + slope) / (double)n : (-1 + slope) / (double)m);
-    }
-    return EBM_OK;
+    return sum / (double)n;
 }
 
 /* Independent partial sums, so that additions need not wait for each other. */
@@ -90,22 +88,19 @@ ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data
 }
 
 static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
-    ebm_sampler *sampler = trainer->sampler;
-    ebm_model *model = trainer->model;
-    int64_t m = sampler->n_chains;
-    EBM__TRY(ebm__sampler_advance(sampler, trainer->settings.mcmc_steps, 1, NULL, "sampler"));
-    memcpy(trainer->rows + n * model->dim, sampler->x, (size_t)(m * model->dim) * sizeof(float));
-    EBM__TRY(weigh(trainer, n, m));
+    const ebm__objective *objective = ebm__trainer_objective(trainer);
+    *report = (ebm__trainer_report){.energy_model = NAN, .acceptance = NAN, .log_z_grad = NAN};
     EBM__TRY(ebm__trainer_check_stop(trainer));
-    EBM__TRY(ebm__model_param_grad_all(model, model->theta, n + m, trainer->rows, trainer->weight, trainer->energy,
-                                       trainer->grad));
-
-    report->energy_data = mean(n, trainer->energy);
-    report->energy_model = mean(m, trainer->energy + n);
-    report->grad_norm = euclidean_norm(model->n_params, trainer->grad);
-    report->acceptance = sampler->report.acceptance;
+    EBM__TRY(objective->differentiate(trainer, n, report));
+    report->grad_norm = euclidean_norm(trainer->model->n_params, trainer->grad);
+    if (!isnan(report->log_z_grad)) {
+        report->grad_norm = hypot(report->grad_norm, report->log_z_grad);
+    }
     EBM__TRY(ebm__trainer_check_stop(trainer));
-    return ebm__trainer_check_gap(trainer, report->energy_data, report->energy_model);
+    if (trainer->probe.n_model > 0) {
+        EBM__TRY(ebm__trainer_check_gap(trainer, report->energy_data, report->energy_model));
+    }
+    return isfinite(report->loss) ? EBM_OK : ebm__fail(EBM_ERR_NONFINITE, "the loss is %g", report->loss);
 }
 
 ebm_status ebm__trainer_check_stop(const ebm_trainer *trainer) {
@@ -128,27 +123,49 @@ ebm_status ebm__trainer_failed(ebm_trainer *trainer, ebm_status status, const ch
     return status;
 }
 
+ebm_status ebm__trainer_hold_sampler(ebm_trainer *trainer, const char *caller, ebm__use *use) {
+    bool needed = trainer->sampler != NULL && ebm__trainer_objective(trainer)->has_chains;
+    return needed ? ebm__use_begin(use, &trainer->sampler->handle, caller) : EBM_OK;
+}
+
 ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x, ebm__trainer_report *report,
                                 const char *caller) {
-    ebm_sampler *sampler = trainer->sampler;
+    const ebm__objective *objective = ebm__trainer_objective(trainer);
     if (trainer->swapped) {
         return ebm__fail(EBM_ERR_STATE,
                          "%s: the model has the averaged parameters; call ebm_trainer_swap_average first", caller);
     }
-    EBM__TRY(reserve_batch(trainer, n + sampler->n_chains, caller));
+    if (objective->ready != NULL) {
+        EBM__TRY(objective->ready(trainer, caller));
+    }
+    EBM__TRY(objective->reserve(trainer, n, caller));
     ebm_status status = copy_data(trainer, n, x);
     if (status != EBM_OK) {
         return ebm__trainer_failed(trainer, status, caller);
     }
-    EBM__TRY(ebm__sampler_begin_negatives(sampler, n, trainer->rows, caller));
-    sampler->outer_stop = &trainer->stop;
-    status = differentiate(trainer, n, report);
-    sampler->outer_stop = NULL;
-    if (status == EBM_OK) {
-        return EBM_OK;
+    if (objective->begin != NULL) {
+        EBM__TRY(objective->begin(trainer, n, caller));
     }
-    ebm__sampler_undo_negatives(sampler);
+    status = differentiate(trainer, n, report);
+    return status == EBM_OK ? EBM_OK : ebm__trainer_undo(trainer, status, caller);
+}
+
+ebm_status ebm__trainer_undo(ebm_trainer *trainer, ebm_status status, const char *caller) {
+    const ebm__objective *objective = ebm__trainer_objective(trainer);
+    if (objective->undo != NULL) {
+        objective->undo(trainer);
+    }
     return ebm__trainer_failed(trainer, status, caller);
+}
+
+void ebm__trainer_finish(ebm_trainer *trainer, const ebm__trainer_report *report) {
+    const ebm__objective *objective = ebm__trainer_objective(trainer);
+    if (objective->finish != NULL) {
+        objective->finish(trainer);
+    }
+    trainer->batches++;
+    trainer->report = *report;
+    trainer->has_report = true;
 }
 
 ebm_status ebm_trainer_gradient(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_params, float *grad) {
@@ -163,14 +180,11 @@ ebm_status ebm_trainer_gradient(ebm_trainer *trainer, int64_t n, const float *x,
         return EBM_OK;
     }
     EBM__REQUIRE(grad);
-    EBM__USE(use_sampler, trainer->sampler);
+    EBM__USE_SAMPLER(use_sampler, trainer, __func__);
     EBM__USE(use_model, trainer->model);
     ebm__trainer_report report;
     EBM__TRY(ebm__trainer_compute(trainer, n, x, &report, __func__));
-    ebm__sampler_finish_negatives(trainer->sampler);
+    ebm__trainer_finish(trainer, &report);
     memcpy(grad, trainer->grad, (size_t)n_params * sizeof *grad);
-    trainer->batches++;
-    trainer->report = report;
-    trainer->has_report = true;
     return EBM_OK;
 }

@@ -78,6 +78,25 @@ static void update_task(int64_t index, void *data) {
     }
 }
 
+/* log Z moves as a parameter does, but for weight decay, which would draw it to a value without a meaning. */
+static void update_log_z(const update *of_theta, ebm__log_z *z) {
+    update u = *of_theta;
+    u.coupled = 0;
+    u.shrink = 1;
+    if (u.kind == EBM_OPT_SGD) {
+        update_sgd(&u, 1, &z->grad, &z->used, &z->first, &z->next_first, &z->next_value);
+    } else {
+        update_adam(&u, 1, &z->grad, &z->used, &z->first, &z->second, &z->next_first, &z->next_second, &z->next_value);
+    }
+}
+
+static void accept_log_z(ebm__log_z *z) {
+    z->value = z->next_value;
+    z->first = z->next_first;
+    z->second = z->next_second;
+    z->known = true;
+}
+
 ebm_status ebm__optimizer_prepare(ebm_trainer *trainer, const char *caller) {
     ebm__optimizer *o = &trainer->optimizer;
     float **arrays[] = {&o->first, &o->next_first, &o->next_theta, &o->second, &o->next_second};
@@ -129,11 +148,16 @@ ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const 
     update u = plan(trainer, grad_norm);
     int64_t n_params = trainer->model->n_params;
     EBM__TRY(ebm__parallel_for(trainer->handle.context, (n_params - 1) / TASK_FLOATS + 1, update_task, &u));
+    bool learns_log_z = trainer->settings.objective == EBM_OBJECTIVE_NOISE_CONTRASTIVE;
+    if (learns_log_z) {
+        update_log_z(&u, &trainer->log_z);
+    }
     const ebm__optimizer *o = &trainer->optimizer;
     /* A moment that is infinite would hold its parameter fixed for ever, unseen. */
     const char *what = !all_finite(n_params, o->next_theta)                              ? "a parameter"
                        : !all_finite(n_params, o->next_first)                            ? "a first moment"
                        : u.kind != EBM_OPT_SGD && !all_finite(n_params, o->next_second) ? "a second moment"
+                       : learns_log_z && !isfinite(trainer->log_z.next_value)           ? "log Z"
                                                                                          : NULL;
     return what == NULL ? EBM_OK
                         : ebm__fail(EBM_ERR_DIVERGED, "%s left the range of float (gradient norm %g, learning rate %g)",
@@ -148,6 +172,9 @@ void ebm__optimizer_accept(ebm_trainer *trainer) {
     o->second = o->next_second;
     o->next_first = first;
     o->next_second = second;
+    if (trainer->settings.objective == EBM_OBJECTIVE_NOISE_CONTRASTIVE) {
+        accept_log_z(&trainer->log_z);
+    }
     o->beta1_power *= trainer->settings.beta1;
     o->beta2_power *= trainer->settings.beta2;
     for (int64_t i = 0; i < trainer->model->n_params; i++) {
@@ -164,4 +191,6 @@ void ebm__optimizer_clear(ebm_trainer *trainer) {
     ebm__free(context, o->next_second);
     ebm__free(context, o->next_theta);
     *o = (ebm__optimizer){0};
+    trainer->log_z.first = 0;
+    trainer->log_z.second = 0;
 }

@@ -40,6 +40,17 @@ static bool finite_float(double value) {
     return isfinite((float)value) != 0;
 }
 
+ebm_status ebm_trainer_set_seed(ebm_trainer *trainer, uint64_t seed) {
+    EBM__REQUIRE(trainer);
+    EBM__USE(use, trainer);
+    trainer->settings.seed = seed;
+    return EBM_OK;
+}
+
+ebm_status ebm_trainer_get_seed(const ebm_trainer *trainer, uint64_t *seed) {
+    GET(trainer, seed, trainer->settings.seed);
+}
+
 ebm_status ebm_trainer_set_optimizer(ebm_trainer *trainer, int32_t optimizer) {
     EBM__REQUIRE(trainer);
     if (optimizer < EBM_OPT_SGD || optimizer > EBM_OPT_ADAMW) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One step: negatives, gradient, a proposed theta, a look at what it does, and only then the change. */
 #include <inttypes.h>
-#include <math.h>
 
 #include "core/error.h"
-#include "trainer/trainer.h"
+#include "trainer/objective.h"
 
 /*
  * Rows of data, and of negatives, that a proposed theta is looked at with: enough to see an explosion, too few to be
@@ -13,9 +12,10 @@
 enum { PROBE_ROWS = 32 };
 
 /* The probe is the end of the data and the beginning of the negatives, which are neighbours in trainer->rows. */
-static ebm_status probe_proposal(ebm_trainer *trainer, int64_t n) {
+static ebm_status probe_proposal(ebm_trainer *trainer) {
     ebm_model *model = trainer->model;
-    int64_t m = trainer->sampler->n_chains;
+    int64_t n = trainer->probe.n_data;
+    int64_t m = trainer->probe.n_model;
     int64_t n_probe = n < PROBE_ROWS ? n : PROBE_ROWS;
     int64_t m_probe = m < PROBE_ROWS ? m : PROBE_ROWS;
     const float *rows = trainer->rows + (n - n_probe) * model->dim;
@@ -25,43 +25,34 @@ static ebm_status probe_proposal(ebm_trainer *trainer, int64_t n) {
     if (status != EBM_OK) {
         return ebm__fail_within(status, "after the update: ");
     }
-    double of_data = 0;
-    double of_model = 0;
-    for (int64_t i = 0; i < n_probe; i++) {
-        of_data += energy[i] / (double)n_probe;
+    if (m_probe == 0) {
+        return EBM_OK;
     }
-    for (int64_t i = 0; i < m_probe; i++) {
-        of_model += energy[n_probe + i] / (double)m_probe;
-    }
-    status = ebm__trainer_check_gap(trainer, of_data, of_model);
+    status = ebm__trainer_check_gap(trainer, ebm__mean(n_probe, energy), ebm__mean(m_probe, energy + n_probe));
     return status == EBM_OK ? EBM_OK : ebm__fail_within(status, "after the update: ");
 }
 
-static ebm_status propose(ebm_trainer *trainer, int64_t n, double grad_norm, const char *caller) {
+static ebm_status propose(ebm_trainer *trainer, double grad_norm, const char *caller) {
     EBM__TRY(ebm__average_prepare(trainer, caller));
     EBM__TRY(ebm__optimizer_propose(trainer, grad_norm, caller));
-    EBM__TRY(probe_proposal(trainer, n));
+    EBM__TRY(probe_proposal(trainer));
     return ebm__trainer_check_stop(trainer);
 }
 
 static ebm_status step_alone(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
-    EBM__USE_FOR(use_sampler, trainer->sampler, caller);
+    EBM__USE_SAMPLER(use_sampler, trainer, caller);
     EBM__USE_FOR(use_model, trainer->model, caller);
     ebm__trainer_report report;
     EBM__TRY(ebm__trainer_compute(trainer, n, x, &report, caller));
-    ebm_status status = propose(trainer, n, report.grad_norm, caller);
+    ebm_status status = propose(trainer, report.grad_norm, caller);
     if (status != EBM_OK) {
-        ebm__sampler_undo_negatives(trainer->sampler);
-        return ebm__trainer_failed(trainer, status, caller);
+        return ebm__trainer_undo(trainer, status, caller);
     }
     ebm__average_start(trainer);
     ebm__optimizer_accept(trainer);
     ebm__average_update(trainer);
-    ebm__sampler_finish_negatives(trainer->sampler);
+    ebm__trainer_finish(trainer, &report);
     trainer->steps++;
-    trainer->batches++;
-    trainer->report = report;
-    trainer->has_report = true;
     return EBM_OK;
 }
 

@@ -25,6 +25,8 @@ static void destroy_trainer(ebm__handle *handle) {
     ebm__free(context, trainer->rows);
     ebm__free(context, trainer->weight);
     ebm__free(context, trainer->energy);
+    ebm__free(context, trainer->work);
+    ebm__noise_clear(&trainer->noise, context);
     ebm__free(context, trainer->grad);
     ebm__free(context, trainer->average);
     ebm__free(context, trainer->order);
@@ -36,6 +38,8 @@ static void destroy_trainer(ebm__handle *handle) {
 
 /* What a new trainer does until it is told otherwise. */
 static const ebm__trainer_settings DEFAULTS = {
+    .objective = EBM_OBJECTIVE_LIKELIHOOD,
+    .seed = 0, /* the sampler's, if there is one */
     .optimizer = EBM_OPT_ADAM,
     .learning_rate = 1e-3,
     .decay = EBM_DECAY_NONE,
@@ -53,13 +57,17 @@ static const ebm__trainer_settings DEFAULTS = {
     .data_noise = 0.0,
     .average_decay = 0.0,
     .gap_limit = INFINITY,
+    .difference_step = 0x1p-8,
+    .noise_ratio = 1,
+    .n_noise_levels = 1,
+    .noise_levels = {0.1},
     .progress = NULL,
     .progress_data = NULL,
     .progress_every = 1,
 };
 
 static ebm_status check_parts(const ebm_model *model, const ebm_sampler *sampler, const char *caller) {
-    if (sampler->model != model) {
+    if (sampler != NULL && sampler->model != model) {
         return ebm__fail(EBM_ERR_ARG, "%s: sampler was made on another model", caller);
     }
     if (model->param_grad_fn == NULL) {
@@ -73,9 +81,11 @@ static ebm_status check_parts(const ebm_model *model, const ebm_sampler *sampler
 
 ebm_status ebm_trainer_create(ebm_context *context, ebm_model *model, ebm_sampler *sampler, ebm_trainer **out) {
     EBM__REQUIRE(model);
-    EBM__REQUIRE(sampler);
     EBM__REQUIRE(out);
-    EBM__USE(use_sampler, sampler);
+    __attribute__((cleanup(ebm__use_end))) ebm__use use_sampler = {NULL, 0};
+    if (sampler != NULL) {
+        EBM__TRY(ebm__use_begin(&use_sampler, &sampler->handle, __func__));
+    }
     EBM__USE(use_model, model);
     EBM__TRY(check_parts(model, sampler, __func__));
     context = context == NULL ? ebm__model_context(model) : context;
@@ -90,9 +100,12 @@ ebm_status ebm_trainer_create(ebm_context *context, ebm_model *model, ebm_sample
         return status;
     }
     ebm__handle_keep(&model->handle);
-    ebm__handle_keep(&sampler->handle);
     trainer->model = model;
-    trainer->sampler = sampler;
+    if (sampler != NULL) {
+        ebm__handle_keep(&sampler->handle);
+        trainer->sampler = sampler;
+        trainer->settings.seed = sampler->seed;
+    }
     *out = trainer;
     return EBM_OK;
 }

@@ -7,13 +7,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <ebm/objectives.h>
 #include <ebm/trainer.h>
 
 #include "core/handle.h"
 #include "model/model.h"
 #include "sampler/sampler.h"
+#include "trainer/noise.h"
+
+enum { EBM__MOST_NOISE_LEVELS = 256 };
 
 typedef struct ebm__trainer_settings {
+    int32_t objective;
+    uint64_t seed;
     int32_t optimizer;
     double learning_rate;
     int32_t decay;
@@ -30,6 +36,10 @@ typedef struct ebm__trainer_settings {
     double data_noise;
     double average_decay; /* 0: no average */
     double gap_limit;
+    double difference_step;
+    int64_t noise_ratio;
+    int32_t n_noise_levels;
+    double noise_levels[EBM__MOST_NOISE_LEVELS];
     ebm_progress_fn progress;
     void *progress_data;
     int64_t progress_every;
@@ -37,11 +47,19 @@ typedef struct ebm__trainer_settings {
 
 /* What a batch told. */
 typedef struct ebm__trainer_report {
+    double loss;
     double energy_data;
-    double energy_model;
+    double energy_model; /* NaN: the objective has none */
     double grad_norm;
-    double acceptance;
+    double acceptance; /* NaN: there were no chains */
+    double log_z_grad; /* NaN: log Z is not learned */
 } ebm__trainer_report;
+
+/* Rows of the last batch that a proposed theta can be looked at with: the first of trainer->rows. */
+typedef struct ebm__probe {
+    int64_t n_data;
+    int64_t n_model; /* negatives, after the data; 0: there is no gap */
+} ebm__probe;
 
 /*
  * The optimizer's state. A step writes the new values into the second set, which becomes the first only when the step
@@ -66,10 +84,19 @@ typedef struct ebm__keeper {
 /* In the order in which they are called. */
 enum { EBM__KEEPER_LOGS, EBM__KEEPER_SAVES, EBM__N_KEEPERS };
 
+/* The parameter of noise-contrastive estimation that is not the model's, with an optimizer's state as theta has it. */
+typedef struct ebm__log_z {
+    bool known;
+    float value, first, second;
+    float next_value, next_first, next_second;
+    float used; /* in the present batch: `value`, or a first estimate */
+    float grad; /* of the loss, there */
+} ebm__log_z;
+
 struct ebm_trainer {
     ebm__handle handle;
     ebm_model *model;     /* kept */
-    ebm_sampler *sampler; /* kept */
+    ebm_sampler *sampler; /* kept; NULL for objectives without chains */
     ebm__trainer_settings settings;
     int64_t steps;
     int64_t epochs;
@@ -77,11 +104,16 @@ struct ebm_trainer {
     int64_t epoch_rows; /* of the data whose epoch is under way; 0: none is */
     int64_t epoch_next; /* of these, in the epoch's order: where the next batch begins */
 
-    /* One batch: rows of data, then rows of negatives. */
+    /* One batch: rows of data, then what the objective makes of them or puts beside them. */
     float *rows;
     float *weight;
     double *energy;
-    int64_t rows_bytes, weight_bytes, energy_bytes;
+    float *work; /* the objective's own */
+    int64_t rows_bytes, weight_bytes, energy_bytes, work_bytes;
+    ebm__probe probe;
+
+    ebm__noise noise;
+    ebm__log_z log_z;
 
     float *grad; /* n_params */
     ebm__optimizer optimizer;
@@ -102,12 +134,22 @@ struct ebm_trainer {
 };
 
 /*
- * gradient.c: moves the chains and computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers
- * into *report. The caller holds trainer, sampler and model, and ends with ebm__sampler_finish_negatives or
- * ebm__sampler_undo_negatives; on failure that has been done.
+ * gradient.c: computes the gradient of the loss on n > 0 rows into trainer->grad, its numbers into *report; the
+ * likelihood's chains are moved. The caller holds trainer, model and, through EBM__USE_SAMPLER, the sampler, and ends
+ * with ebm__trainer_finish or ebm__trainer_undo; on failure that has been done.
  */
 ebm_status ebm__trainer_compute(ebm_trainer *trainer, int64_t n, const float *x, ebm__trainer_report *report,
                                 const char *caller);
+/* gradient.c: the batch counts, and this is what it told. */
+void ebm__trainer_finish(ebm_trainer *trainer, const ebm__trainer_report *report);
+/* gradient.c: the batch is void because of `status`; returns what ebm__trainer_failed makes of that. */
+ebm_status ebm__trainer_undo(ebm_trainer *trainer, ebm_status status, const char *caller);
+
+/* gradient.c: holds the sampler, when the objective has chains, as EBM__USE holds a handle. */
+ebm_status ebm__trainer_hold_sampler(ebm_trainer *trainer, const char *caller, ebm__use *use);
+#define EBM__USE_SAMPLER(name, trainer, caller)                                       \
+    __attribute__((cleanup(ebm__use_end))) ebm__use name = {NULL, 0};                 \
+    EBM__TRY(ebm__trainer_hold_sampler(trainer, caller, &name))
 
 /* gradient.c: the gap beyond its limit is EBM_ERR_DIVERGED. */
 ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data, double energy_model);

@@ -34,15 +34,15 @@ static void test_none_after_the_first(void **state) {
     }
 }
 
-static void test_none_after_the_first_of_other_kernels(void **state) {
-    static const int kernels[] = {MALA | DENSE,  HMC,           HMC | DENSE,          NUTS,
+static void test_none_after_the_first_of_others(void **state) {
+    static const int others[] = {MALA | DENSE,  HMC,           HMC | DENSE,          NUTS,
                                   NUTS | DENSE,  UNDERDAMPED,   UNDERDAMPED | DENSE,  LADDER,
                                   LADDER | MALA, LADDER | WALK, LADDER | UNDERDAMPED, LADDER | NUTS,
-                                  MALA | TRANSFORMED};
+                                  MALA | TRANSFORMED, DENOISING,   SLICED,           CONTRASTIVE};
     (void)state;
-    for (int c = 0; c < 2 * (int)(sizeof kernels / sizeof *kernels); c++) {
+    for (int c = 0; c < 2 * (int)(sizeof others / sizeof *others); c++) {
         static fixture f;
-        int flags = kernels[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
+        int flags = others[c / 2] | (c % 2 != 0 ? MLP | THREADS : 0);
         setup(&f, flags);
         assert_no_more(&f, step, "step", flags);
         assert_no_more(&f, run, "run", flags);
@@ -53,6 +53,6 @@ static void test_none_after_the_first_of_other_kernels(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_none_after_the_first),
-                                       cmocka_unit_test(test_none_after_the_first_of_other_kernels)};
+                                       cmocka_unit_test(test_none_after_the_first_of_others)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

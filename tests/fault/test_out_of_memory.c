@@ -138,6 +138,10 @@ static ebm_status set_states(fixture *f) {
     return ebm_sampler_set_states(f->sampler, 5, f->data);
 }
 
+static ebm_status fit_noise(fixture *f) {
+    return ebm_trainer_fit_noise(f->trainer, ROWS, f->data, EBM_COVARIANCE_FULL, 0.2);
+}
+
 typedef struct scene {
     const char *name;
     ebm_status (*call)(fixture *f);
@@ -211,6 +215,11 @@ static const scene SCENES[] = {
     {"fit that grows", fit, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
+    {"step, denoising, MLP, threads", step, DENOISING | MLP | THREADS | EXTRAS, false},
+    {"step, sliced, that grows", step, SLICED | SGD | WARM, false},
+    {"gradient, contrastive", gradient, CONTRASTIVE, false},
+    {"step, contrastive, MLP, threads, that grows", step, CONTRASTIVE | MLP | THREADS | EXTRAS | WARM, false},
+    {"fit_noise", fit_noise, CONTRASTIVE, false}, /* in place of another */
     {"gradient, MALA, MLP", gradient, MALA | MLP | FROM_DATA, false},
 };
 enum { N_SCENES = sizeof SCENES / sizeof SCENES[0] };

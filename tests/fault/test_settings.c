@@ -81,6 +81,7 @@ DOUBLE_SETTING(trainer, trainer, energy_penalty)
 DOUBLE_SETTING(trainer, trainer, data_noise)
 DOUBLE_SETTING(trainer, trainer, average)
 DOUBLE_SETTING(trainer, trainer, gap_limit)
+DOUBLE_SETTING(trainer, trainer, difference_step)
 INTEGER_SETTING(context, context, threads, int32_t)
 INTEGER_SETTING(model, model, sign, int32_t)
 INTEGER_SETTING(model, model, concurrent, int32_t)
@@ -94,6 +95,8 @@ INTEGER_SETTING(sampler, sampler, swap_every, int64_t)
 INTEGER_SETTING(trainer, trainer, optimizer, int32_t)
 INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
+INTEGER_SETTING(trainer, trainer, noise_ratio, int64_t)
+INTEGER_SETTING(trainer, trainer, objective, int32_t)
 
 #define DOUBLE(object, name) "ebm_" #object "_set_" #name, set_##object##_##name, get_##object##_##name
 
@@ -122,6 +125,7 @@ static const struct {
     {DOUBLE(trainer, data_noise), "std", 0, {0, 3, END}, {-1, 1e300, INF, NOT, END}},
     {DOUBLE(trainer, average), "decay", 0, {0, 0.9999, 0.5, END}, {1, -0.1, INF, NOT, END}},
     {DOUBLE(trainer, gap_limit), "limit", INF, {INF, 1e-30, 5, END}, {0, -1, -INF, NOT, END}},
+    {DOUBLE(trainer, difference_step), "share", 0x1p-8, {1e-6, 1, 0.02, END}, {0, -1, 0.9e-6, 1.1, INF, NOT, END}},
 };
 
 static void test_doubles(void **state) {
@@ -169,6 +173,8 @@ static const struct {
     {DOUBLE(trainer, optimizer), "optimizer", 2, 1, 3},
     {DOUBLE(trainer, mcmc_steps), "k", 20, 1, INT64_MAX},
     {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},
+    {DOUBLE(trainer, noise_ratio), "ratio", 1, 1, INT64_MAX},
+    {DOUBLE(trainer, objective), "objective", 1, 1, 4},
 };
 
 static void test_integers(void **state) {
@@ -360,6 +366,94 @@ static void test_learning_rate_decay(void **state) {
     assert_true(decay == EBM_DECAY_LINEAR && ratio == 1 && steps == INT64_MAX);
 }
 
+static int32_t sample(int64_t n, int64_t dim, const float *normals, float *y, void *data) {
+    (void)n, (void)dim, (void)normals, (void)y, (void)data;
+    return EBM_CB_OK;
+}
+
+static int32_t density(int64_t n, int64_t dim, const float *x, double *log_density, void *data) {
+    (void)n, (void)dim, (void)x, (void)log_density, (void)data;
+    return EBM_CB_OK;
+}
+
+/* --- of the objectives */
+
+static void test_noise_levels(void **state) {
+    static double many[257];
+    const double levels[] = {0.5, 1e-30, 3e38};
+    const double bad[] = {0, -1, 1e300, 1e-50, INF, NOT};
+    double got[256];
+    int32_t n = 0;
+    (void)state;
+    assert_ok(ebm_trainer_get_noise_levels(trainer, &n, got));
+    assert_true(n == 1 && got[0] == 0.1);
+    assert_ok(ebm_trainer_set_noise_levels(trainer, 3, levels));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const double pair[] = {1, bad[i]};
+        char value[32];
+        snprintf(value, sizeof value, "%g", bad[i]);
+        assert_refusal(ebm_trainer_set_noise_levels(trainer, 2, pair), "ebm_trainer_set_noise_levels", "std[1]", value);
+    }
+    for (int i = 0; i < 257; i++) {
+        many[i] = 1 + i;
+    }
+    assert_refusal(ebm_trainer_set_noise_levels(trainer, 0, many), "ebm_trainer_set_noise_levels", "n", "0");
+    assert_refusal(ebm_trainer_set_noise_levels(trainer, 257, many), "ebm_trainer_set_noise_levels", "n", "257");
+    assert_status(ebm_trainer_set_noise_levels(trainer, 1, NULL), EBM_ERR_ARG);
+    assert_ok(ebm_trainer_get_noise_levels(trainer, NULL, got));
+    assert_memory_equal(got, levels, sizeof levels);
+    assert_ok(ebm_trainer_set_noise_levels(trainer, 256, many));
+    assert_ok(ebm_trainer_get_noise_levels(trainer, &n, got));
+    assert_true(n == 256);
+    assert_memory_equal(got, many, sizeof got);
+}
+
+static void test_noise(void **state) {
+    ebm_noise_sample_fn got_sample = NULL;
+    ebm_noise_density_fn got_density = NULL;
+    int64_t normals = -1;
+    void *data = NULL;
+    const float rows[] = {0, 1, 2, 2, 1, -1};
+    (void)state;
+    assert_refusal(ebm_trainer_set_noise(trainer, sample, density, 0, NULL), "ebm_trainer_set_noise", "normals_per_row",
+                   "0");
+    assert_status(ebm_trainer_set_noise(trainer, sample, NULL, 1, NULL), EBM_ERR_ARG);
+    assert_status(ebm_trainer_set_noise(trainer, NULL, density, 1, NULL), EBM_ERR_ARG);
+    assert_ok(ebm_trainer_set_noise(trainer, sample, density, 5, &normals));
+    assert_ok(ebm_trainer_get_noise(trainer, &got_sample, &got_density, &normals, &data));
+    assert_true(got_sample == sample && got_density == density && normals == 5 && data == &normals);
+    assert_ok(ebm_trainer_set_noise(trainer, NULL, NULL, -5, &normals));
+    assert_ok(ebm_trainer_get_noise(trainer, &got_sample, &got_density, &normals, &data));
+    assert_true(got_sample == NULL && got_density == NULL && normals == 0 && data == NULL);
+
+    const char *const fit = "ebm_trainer_fit_noise";
+    assert_refusal(ebm_trainer_fit_noise(trainer, 2, rows, 0, 0.1), fit, "covariance", "0");
+    assert_refusal(ebm_trainer_fit_noise(trainer, 2, rows, 3, 0.1), fit, "covariance", "3");
+    assert_refusal(ebm_trainer_fit_noise(trainer, 2, rows, EBM_COVARIANCE_FULL, -1), fit, "min_std", "-1");
+    assert_refusal(ebm_trainer_fit_noise(trainer, 2, rows, EBM_COVARIANCE_FULL, NOT), fit, "min_std", "nan");
+    assert_refusal(ebm_trainer_fit_noise(trainer, 0, NULL, EBM_COVARIANCE_FULL, 1), fit, "n", "0");
+    /* The second coordinate never changes. */
+    assert_refusal(ebm_trainer_fit_noise(trainer, 2, rows, EBM_COVARIANCE_FULL, 0), fit, "min_std", "0");
+    assert_refusal(ebm_trainer_fit_noise(trainer, 2, rows, EBM_COVARIANCE_DIAGONAL, 0), fit, "min_std", "0");
+    assert_ok(ebm_trainer_fit_noise(trainer, 2, rows, EBM_COVARIANCE_FULL, 1e-3));
+    assert_ok(ebm_trainer_fit_noise(trainer, 1, rows, EBM_COVARIANCE_DIAGONAL, 1e-3));
+}
+
+static void test_log_z_and_seed(void **state) {
+    double log_z = 7;
+    uint64_t seed = 7;
+    (void)state;
+    assert_status(ebm_trainer_get_log_z(trainer, &log_z), EBM_ERR_STATE);
+    assert_refusal(ebm_trainer_set_log_z(trainer, NOT), "ebm_trainer_set_log_z", "log_z", "nan");
+    assert_refusal(ebm_trainer_set_log_z(trainer, 1e300), "ebm_trainer_set_log_z", "log_z", "1e+300");
+    assert_ok(ebm_trainer_set_log_z(trainer, -3.5));
+    assert_ok(ebm_trainer_get_log_z(trainer, &log_z));
+    assert_true(log_z == -3.5);
+    assert_ok(ebm_trainer_set_seed(trainer, UINT64_MAX));
+    assert_ok(ebm_trainer_get_seed(trainer, &seed));
+    assert_true(seed == UINT64_MAX);
+}
+
 static int32_t progress(const ebm_trainer *t, void *data) {
     (void)t;
     (void)data;
@@ -427,6 +521,7 @@ static void test_mala_needs(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_noise_levels), TEST(test_noise), TEST(test_log_z_and_seed),
         TEST(test_doubles),     TEST(test_integers), TEST(test_bounds),
         TEST(test_mask),        TEST(test_noise_start),
         TEST(test_buffer),      TEST(test_learning_rate_decay),

@@ -345,7 +345,6 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "sampler is NULL", ebm_sampler_tune_ladder, NULL, 1);
     refuse(EBM_ERR_ARG, "sampler is NULL", ebm_sampler_anneal, NULL, 1, NULL, NULL, NULL, 1);
     assert_int_equal(ebm_sampler_rung_count(NULL), 0);
-    refuse(EBM_ERR_ARG, "sampler is NULL", ebm_trainer_create, NULL, f.model, NULL, NULL);
     refuse(EBM_ERR_ARG, "out is NULL", ebm_trainer_create, NULL, f.model, f.sampler, NULL);
     refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_step, NULL, 1, x);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_trainer_step, f.trainer, 1, NULL);

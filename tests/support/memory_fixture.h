@@ -43,7 +43,10 @@ enum {
     DENSE = 8192, /* a metric */
     LADDER = 16384,
     WALK = 32768, /* random */
-    TRANSFORMED = 65536
+    TRANSFORMED = 65536,
+    DENOISING = 1 << 17,
+    SLICED = 1 << 18,
+    CONTRASTIVE = 1 << 19
 };
 
 static inline int32_t kernel_of(int flags) {
@@ -53,6 +56,17 @@ static inline int32_t kernel_of(int flags) {
            : (flags & UNDERDAMPED) != 0 ? EBM_KERNEL_UNDERDAMPED
            : (flags & WALK) != 0        ? EBM_KERNEL_RANDOM_WALK
                                         : EBM_KERNEL_LANGEVIN;
+}
+
+static inline void set_objective(fixture *f, int flags) {
+    int32_t objective = (flags & DENOISING) != 0     ? EBM_OBJECTIVE_DENOISING_SCORE_MATCHING
+                        : (flags & SLICED) != 0      ? EBM_OBJECTIVE_SLICED_SCORE_MATCHING
+                        : (flags & CONTRASTIVE) != 0 ? EBM_OBJECTIVE_NOISE_CONTRASTIVE
+                                                     : EBM_OBJECTIVE_LIKELIHOOD;
+    assert_ok(ebm_trainer_set_objective(f->trainer, objective));
+    if (objective == EBM_OBJECTIVE_NOISE_CONTRASTIVE) {
+        assert_ok(ebm_trainer_fit_noise(f->trainer, ROWS, f->data, EBM_COVARIANCE_FULL, 0.1));
+    }
 }
 
 static inline void setup_sampler_and_trainer(fixture *f, int flags) {
@@ -72,6 +86,7 @@ static inline void setup_sampler_and_trainer(fixture *f, int flags) {
     assert_ok(ebm_trainer_set_mcmc_steps(f->trainer, 2));
     assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
     assert_ok(ebm_trainer_set_optimizer(f->trainer, (flags & SGD) != 0 ? EBM_OPT_SGD : EBM_OPT_ADAM));
+    set_objective(f, flags);
     if ((flags & EXTRAS) != 0) {
         assert_ok(ebm_trainer_set_average(f->trainer, 0.9));
         assert_ok(ebm_trainer_set_energy_penalty(f->trainer, 0.1));
