@@ -16,6 +16,11 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
 ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
                                  const float *x, const float *weight, double *energy, float *grad);
 
+/* Calls the mixed_grad callback once, if the model has one (EBM_ERR_STATE). */
+ebm_status ebm__guard_mixed_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                 const float *x, const float *direction, const float *weight, double *slope,
+                                 float *grad);
+
 /* Calls the init callback once. */
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta);
 
