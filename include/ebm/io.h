@@ -102,9 +102,11 @@ EBM_API ebm_status ebm_read_csv(const char *path, int32_t header_lines, int64_t 
 /**
  * Saves all that the trainer's next step depends on: parameters (`param.<name>`) and averaged ones
  * (`average.<name>`), the optimizer's state and the trainer's settings (`opt.`), every chain with its momenta, its
- * replicas on a ladder, the buffer and the sampler's settings (`chain.`), the seed, the counters of all random streams
- * and the place in an epoch (`rng.`). Whether the model has the parameters or the averaged ones at the moment
- * (ebm_trainer_swap_average) does not matter. Written as ebm_model_save writes. The same state gives the same bytes.
+ * replicas on a ladder, the buffer and the sampler's settings (`chain.`, if there is a sampler), the seeds, the counters
+ * of all random streams and the place in an epoch (`rng.`). Noise that was fitted for noise-contrastive estimation is
+ * saved too, a host's own (ebm_trainer_set_noise) is not. Whether the model has the parameters or the averaged ones at
+ * the moment (ebm_trainer_swap_average) does not matter. Written as ebm_model_save writes. The same state gives the same
+ * bytes.
  *
  * A progress function may call this, which is a good place for it.
  * @param path where; in a directory that exists.
@@ -115,13 +117,14 @@ EBM_API ebm_status ebm_trainer_save(const ebm_trainer *trainer, const char *path
 
 /**
  * Loads what ebm_trainer_save has written, into a trainer whose model has the same tensors and whose sampler has as
- * many chains: the next step then gives the same bits as it would have given where the file was saved, with the same
- * data. ebm_trainer_fit goes on inside the epoch.
+ * many chains, or which has none as the other had none: the next step then gives the same bits as it would have given
+ * where the file was saved, with the same data. ebm_trainer_fit goes on inside the epoch.
  *
- * All settings, of trainer and sampler, and the sampler's seed become the file's: what is to be different is set after
- * loading. The host's own stay as they are: progress function, threads, memory. Of the model only the parameters
- * change; its callbacks, sign and concurrency are the host's. When this fails, trainer, sampler and model are as they
- * were.
+ * All settings, of trainer and sampler, both seeds and the noise of noise-contrastive estimation become the file's: what
+ * is to be different is set after loading. The host's own stay as they are: progress function, threads, memory; and,
+ * when the file is of a training with a host's noise, that noise, which must have been set, with as many normal numbers
+ * a row. Of the model only the parameters change; its callbacks, sign and concurrency are the host's. When this fails,
+ * trainer, sampler and model are as they were.
  * @param path a file.
  * Errors: as ebm_model_load, where EBM_ERR_MISMATCH names the first tensor that differs; EBM_ERR_BUSY; EBM_ERR_NOMEM.
  * @since 0.1

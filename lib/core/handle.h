@@ -67,4 +67,11 @@ ebm_status ebm__readable(const ebm__handle *handle, const char *caller);
     __attribute__((cleanup(ebm__use_end))) ebm__use name = {NULL, 0};                 \
     EBM__TRY(ebm__use_begin(&name, &(object)->handle, caller))
 
+/* The same for an object that may be NULL. */
+#define EBM__USE_ANY(name, object, caller)                                            \
+    __attribute__((cleanup(ebm__use_end))) ebm__use name = {NULL, 0};                 \
+    if ((object) != NULL) {                                                           \
+        EBM__TRY(ebm__use_begin(&name, &(object)->handle, caller));                   \
+    }
+
 #endif /* EBM_CORE_HANDLE_H */

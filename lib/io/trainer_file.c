@@ -15,24 +15,28 @@ static ebm__trainer_state state_of(const ebm_trainer *source) {
     const ebm__optimizer *optimizer = &trainer->optimizer;
     bool second = trainer->settings.optimizer != EBM_OPT_SGD;
     float *theta = trainer->model->theta;
-    return (ebm__trainer_state){
+    ebm__trainer_state state = {
         .model = trainer->model,
         .theta = trainer->swapped ? trainer->average : theta,
-        .parts = {.chains = ebm__sampler_parts_of(sampler),
-                  .mask = sampler->mask != NULL,
-                  .moments = optimizer->first != NULL && (!second || optimizer->second != NULL),
-                  .average = trainer->has_average},
+        .parts = {.moments = optimizer->first != NULL && (!second || optimizer->second != NULL),
+                  .average = trainer->has_average,
+                  .covariance = trainer->noise.gaussian.covariance},
         .trainer_settings = &trainer->settings,
-        .sampler_settings = &sampler->settings,
-        .n_chains = &sampler->n_chains,
-        .n_rungs = sampler->ladder.n_rungs,
-        .rung_temperature = sampler->ladder.temperature,
-        .rung_step_size = sampler->ladder.step_size,
-        .mask = sampler->mask,
         .trainer = trainer,
-        .sampler = sampler,
         .average = trainer->swapped ? theta : trainer->average,
     };
+    if (sampler != NULL) {
+        state.parts.chains = ebm__sampler_parts_of(sampler);
+        state.parts.mask = sampler->mask != NULL;
+        state.sampler = sampler;
+        state.sampler_settings = &sampler->settings;
+        state.n_chains = &sampler->n_chains;
+        state.n_rungs = sampler->ladder.n_rungs;
+        state.rung_temperature = sampler->ladder.temperature;
+        state.rung_step_size = sampler->ladder.step_size;
+        state.mask = sampler->mask;
+    }
+    return state;
 }
 
 static ebm_status save(const ebm_trainer *trainer, const char *path, int32_t keep_last) {
@@ -46,7 +50,7 @@ static ebm_status save(const ebm_trainer *trainer, const char *path, int32_t kee
 }
 
 ebm_status ebm__trainer_write(const ebm_trainer *trainer, const char *path, int32_t keep_last, const char *caller) {
-    EBM__USE_FOR(use_sampler, trainer->sampler, caller);
+    EBM__USE_ANY(use_sampler, trainer->sampler, caller);
     EBM__USE_FOR(use_model, trainer->model, caller);
     ebm_status status = save(trainer, path, keep_last);
     return status == EBM_OK ? EBM_OK : ebm__fail_within(status, "%s: '%.200s': ", caller, path);
@@ -63,7 +67,7 @@ ebm_status ebm_trainer_load(ebm_trainer *trainer, const char *path) {
     EBM__REQUIRE(trainer);
     EBM__TRY(ebm__require_path(__func__, path));
     EBM__USE(use, trainer);
-    EBM__USE(use_sampler, trainer->sampler);
+    EBM__USE_ANY(use_sampler, trainer->sampler, __func__);
     ebm__tensor_file file;
     ebm_status status = ebm__tensor_file_read(trainer->handle.context, path, &file);
     status = status == EBM_OK ? ebm__trainer_restore(trainer, &file) : status;

@@ -7,6 +7,7 @@
 #include "io/trainer_restore.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include <ebm/tempering.h>
@@ -37,11 +38,17 @@ static const ebm__safetensors_entry *find(const restoring *r, const char *group,
     return ebm__safetensors_find(&r->file->header, group, name);
 }
 
+/* The numbers in a row, when there is such a row, or 1. */
+static int32_t length_of(const ebm__safetensors_entry *entry, int32_t most) {
+    return entry != NULL && entry->rank == 1 && entry->shape[0] <= most ? (int32_t)entry->shape[0] : 1;
+}
+
 /* What the file has. Whether it may have it is found out when names and shapes are matched. */
 static void look_for_parts(restoring *r) {
     ebm__trainer_parts *parts = &r->state.parts;
     const ebm__safetensors_entry *rungs = find(r, EBM__GROUP_CHAIN, EBM__NAME_RUNGS);
-    bool counted = rungs != NULL && rungs->rank == 1 && rungs->shape[0] <= INT32_MAX;
+    const ebm__safetensors_entry *levels = find(r, EBM__GROUP_OPTIMIZER, EBM__NAME_LEVELS);
+    const ebm__safetensors_entry *factor = find(r, EBM__GROUP_OPTIMIZER, EBM__NAME_FACTOR);
     parts->chains.states = find(r, EBM__GROUP_CHAIN, EBM__NAME_STATES) != NULL;
     parts->chains.momenta = find(r, EBM__GROUP_CHAIN, EBM__NAME_MOMENTA) != NULL;
     parts->chains.gradients = find(r, EBM__GROUP_CHAIN, EBM__NAME_GRADIENTS) != NULL;
@@ -51,7 +58,9 @@ static void look_for_parts(restoring *r) {
     parts->mask = find(r, EBM__GROUP_CHAIN, EBM__NAME_MASK) != NULL;
     parts->moments = find(r, EBM__GROUP_OPTIMIZER, EBM__NAME_MOMENTS) != NULL;
     parts->average = find(r, EBM__GROUP_AVERAGE, r->trainer->model->tensors[0].name) != NULL;
-    r->state.n_rungs = counted ? (int32_t)rungs->shape[0] : 1;
+    parts->covariance = factor == NULL ? 0 : factor->rank == 1 ? EBM_COVARIANCE_DIAGONAL : EBM_COVARIANCE_FULL;
+    r->state.n_rungs = length_of(rungs, INT32_MAX);
+    r->trainer_settings.n_noise_levels = length_of(levels, EBM__MOST_NOISE_LEVELS);
 }
 
 static ebm_status prepare(restoring *r) {
@@ -65,7 +74,7 @@ static ebm_status prepare(restoring *r) {
     r->state.theta = r->theta;
     r->state.trainer_settings = &r->trainer_settings;
     r->state.sampler_settings = &r->sampler_settings;
-    r->state.n_chains = &r->n_chains;
+    r->state.n_chains = r->trainer->sampler == NULL ? NULL : &r->n_chains;
     r->state.rung_temperature = r->rungs;
     r->state.rung_step_size = r->rungs + r->state.n_rungs;
     r->state.mask = r->mask;
@@ -75,12 +84,17 @@ static ebm_status prepare(restoring *r) {
 /* Settings first, which tell the shapes of the rest; then is all there, and nothing else? */
 static ebm_status match(restoring *r) {
     static const char *const no_others[] = {NULL};
+    const ebm_sampler *sampler = r->trainer->sampler;
+    if (sampler == NULL && find(r, EBM__GROUP_CHAIN, EBM__NAME_COUNT) != NULL) {
+        return ebm__fail(EBM_ERR_MISMATCH,
+                         "the file has the tensor 'chain.count', but the trainer was made without a sampler");
+    }
     EBM__TRY(ebm__list_settings(&r->settings, &r->state));
     EBM__TRY(ebm__tensor_list_match(&r->settings, r->file));
     EBM__TRY(ebm__tensor_list_copy(&r->settings, r->file));
-    if (r->n_chains != r->trainer->sampler->n_chains) {
+    if (sampler != NULL && r->n_chains != sampler->n_chains) {
         return ebm__fail(EBM_ERR_MISMATCH, "the file's tensor 'chain.count' is %" PRId64 ", the sampler has %" PRId64
-                         " chains", r->n_chains, r->trainer->sampler->n_chains);
+                         " chains", r->n_chains, sampler->n_chains);
     }
     EBM__TRY(ebm__list_progress(&r->progress, &r->state));
     EBM__TRY(ebm__tensor_list_match(&r->progress, r->file));
@@ -133,23 +147,43 @@ static ebm_status set_trainer(const restoring *r) {
     EBM__TRY(ebm_trainer_set_energy_penalty(trainer, s->energy_penalty));
     EBM__TRY(ebm_trainer_set_data_noise(trainer, s->data_noise));
     EBM__TRY(ebm_trainer_set_average(trainer, s->average_decay));
+    if (s->objective != trainer->settings.objective) { /* the likelihood, which it has, it may lack a sampler for */
+        EBM__TRY(ebm_trainer_set_objective(trainer, s->objective));
+    }
+    EBM__TRY(ebm_trainer_set_seed(trainer, s->seed));
+    EBM__TRY(ebm_trainer_set_noise_levels(trainer, s->n_noise_levels, s->noise_levels));
+    EBM__TRY(ebm_trainer_set_noise_ratio(trainer, s->noise_ratio));
+    EBM__TRY(ebm_trainer_set_difference_step(trainer, s->difference_step));
     return ebm_trainer_set_gap_limit(trainer, s->gap_limit);
 }
 
 /* A setter refuses what no trainer can have saved. */
 static ebm_status judge_setting(ebm_status status) {
-    return status == EBM_ERR_ARG || status == EBM_ERR_OVERFLOW ? ebm__fail_within(EBM_ERR_FORMAT, "a setting: ")
-                                                               : status;
+    return status == EBM_ERR_ARG || status == EBM_ERR_OVERFLOW || status == EBM_ERR_STATE
+               ? ebm__fail_within(EBM_ERR_FORMAT, "a setting: ")
+               : status;
+}
+
+static ebm_status make_sampler(restoring *r) {
+    ebm_sampler *sampler = r->trainer->sampler;
+    EBM__TRY(ebm_sampler_create(sampler->handle.context, sampler->model, sampler->n_chains, 0, &r->fresh_sampler));
+    EBM__TRY(judge_setting(set_sampler(r)));
+    r->state.sampler = r->fresh_sampler;
+    return ebm__sampler_make_parts(r->fresh_sampler, &r->state.parts.chains, "the chains");
 }
 
 static ebm_status make_fresh(restoring *r) {
     ebm_context *context = r->trainer->handle.context;
-    ebm_sampler *sampler = r->trainer->sampler;
-    EBM__TRY(ebm_sampler_create(sampler->handle.context, sampler->model, sampler->n_chains, 0, &r->fresh_sampler));
-    EBM__TRY(judge_setting(set_sampler(r)));
-    EBM__TRY(ebm_trainer_create(context, r->trainer->model, r->fresh_sampler, &r->fresh_trainer));
+    ebm_model *model = r->trainer->model;
+    if (r->trainer->sampler != NULL) {
+        EBM__TRY(make_sampler(r));
+    }
+    EBM__TRY(ebm_trainer_create(context, model, r->fresh_sampler, &r->fresh_trainer));
     EBM__TRY(judge_setting(set_trainer(r)));
-    EBM__TRY(ebm__sampler_make_parts(r->fresh_sampler, &r->state.parts.chains, "the chains"));
+    if (r->state.parts.covariance != 0) {
+        EBM__TRY(ebm__noise_gaussian_make(context, model->dim, r->state.parts.covariance, "the noise",
+                                          &r->fresh_trainer->noise.gaussian));
+    }
     if (r->state.parts.moments) {
         EBM__TRY(ebm__optimizer_prepare(r->fresh_trainer, "the optimizer's state"));
     }
@@ -160,10 +194,32 @@ static ebm_status make_fresh(restoring *r) {
         }
         r->fresh_trainer->has_average = true;
     }
-    r->state.sampler = r->fresh_sampler;
     r->state.trainer = r->fresh_trainer;
     r->state.average = r->fresh_trainer->average;
     return EBM_OK;
+}
+
+/* A host's functions are not in the file: they must be there already. */
+static ebm_status check_noise(const restoring *r) {
+    ebm__noise *noise = &r->fresh_trainer->noise;
+    int64_t wanted = noise->normals_per_row;
+    int64_t there = r->trainer->noise.normals_per_row;
+    if (wanted > 0 && wanted != there) {
+        return ebm__fail(EBM_ERR_MISMATCH, "the file's tensor 'opt.noise_normals_per_row' is %" PRId64
+                         ", the trainer has %" PRId64 ": ebm_trainer_set_noise with the host's noise comes first",
+                         wanted, there);
+    }
+    if (noise->gaussian.covariance == 0) {
+        return EBM_OK;
+    }
+    int64_t dim = r->trainer->model->dim;
+    ebm__noise_gaussian_complete(&noise->gaussian, dim);
+    bool good = wanted == 0 && isfinite(noise->gaussian.log_peak);
+    int64_t size = noise->gaussian.covariance == EBM_COVARIANCE_FULL ? dim * dim : dim;
+    for (int64_t i = 0; i < size; i++) {
+        good = good && isfinite(noise->gaussian.inverse[i]);
+    }
+    return good ? EBM_OK : ebm__fail(EBM_ERR_FORMAT, "'opt.noise_factor' is no factor of a covariance");
 }
 
 static ebm_status fill(restoring *r) {
@@ -176,7 +232,8 @@ static ebm_status fill(restoring *r) {
         return ebm__fail(EBM_ERR_FORMAT, "the next row of the epoch is %" PRId64 ", of %" PRId64, fresh->epoch_next,
                          fresh->epoch_rows);
     }
-    return judge_setting(ebm__metric_check(r->fresh_sampler, "the metric"));
+    EBM__TRY(check_noise(r));
+    return fresh->sampler == NULL ? EBM_OK : judge_setting(ebm__metric_check(r->fresh_sampler, "the metric"));
 }
 
 /* The host's functions stay with the handle that they were set for. */
@@ -198,6 +255,11 @@ static void take_trainer(ebm_trainer *to, ebm_trainer *from) {
     to->swapped = false;
     to->has_report = from->has_report;
     to->report = from->report;
+    to->log_z = from->log_z;
+    if (from->noise.normals_per_row == 0) { /* otherwise it is the host's, which `to` has */
+        ebm__noise_replace(to, &from->noise);
+        from->noise.gaussian = (ebm__noise_gaussian){0};
+    }
     from->optimizer = optimizer;
     from->average = average;
 }
@@ -209,7 +271,9 @@ static ebm_status restore(restoring *r) {
     EBM__TRY(fill(r));
     ebm_model *model = r->trainer->model;
     EBM__TRY(ebm_model_set_params(model, model->n_params, r->theta)); /* the last that can fail */
-    ebm__sampler_exchange(r->trainer->sampler, r->fresh_sampler);
+    if (r->fresh_sampler != NULL) {
+        ebm__sampler_exchange(r->trainer->sampler, r->fresh_sampler);
+    }
     take_trainer(r->trainer, r->fresh_trainer);
     return EBM_OK;
 }

@@ -40,7 +40,9 @@ static const number TRAINER_SETTINGS[] = {
     OF_TRAINER(grad_clip, EBM__DTYPE_F64),      OF_TRAINER(mcmc_steps, EBM__DTYPE_I64),
     OF_TRAINER(batch_size, EBM__DTYPE_I64),     OF_TRAINER(energy_penalty, EBM__DTYPE_F64),
     OF_TRAINER(data_noise, EBM__DTYPE_F64),     OF_TRAINER(average_decay, EBM__DTYPE_F64),
-    OF_TRAINER(gap_limit, EBM__DTYPE_F64),
+    OF_TRAINER(gap_limit, EBM__DTYPE_F64),      OF_TRAINER(objective, EBM__DTYPE_I32),
+    OF_TRAINER(difference_step, EBM__DTYPE_F64), OF_TRAINER(noise_ratio, EBM__DTYPE_I64),
+    {RNG, "trainer_seed", EBM__DTYPE_U64, EBM__ANY, offsetof(ebm__trainer_settings, seed)},
 };
 
 static const number SAMPLER_SETTINGS[] = {
@@ -62,10 +64,17 @@ static const number TRAINER_NUMBERS[] = {
     {OPT, "beta1_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta1_power)},
     {OPT, "beta2_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta2_power)},
     {OPT, "has_report", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_trainer, has_report)},
+    {OPT, "loss", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.loss)},
     {OPT, "energy_data", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.energy_data)},
     {OPT, "energy_model", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.energy_model)},
     {OPT, "grad_norm", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.grad_norm)},
     {OPT, "acceptance", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.acceptance)},
+    {OPT, "log_z_gradient", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, report.log_z_grad)},
+    {OPT, "log_z_known", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_trainer, log_z.known)},
+    {OPT, "log_z", EBM__DTYPE_F32, EBM__FINITE, offsetof(ebm_trainer, log_z.value)},
+    {OPT, "log_z_first_moment", EBM__DTYPE_F32, EBM__FINITE, offsetof(ebm_trainer, log_z.first)},
+    {OPT, "log_z_second_moment", EBM__DTYPE_F32, EBM__FINITE, offsetof(ebm_trainer, log_z.second)},
+    {OPT, "noise_normals_per_row", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, noise.normals_per_row)},
     {RNG, "batches", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, batches)},
     {RNG, "epochs", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, epochs)},
     {RNG, "epoch_rows", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, epoch_rows)},
@@ -110,12 +119,10 @@ static ebm_status list_array(ebm__tensor_list *list, const char *group, const ch
     return ebm__tensor_list_add(list, &place);
 }
 
-ebm_status ebm__list_settings(ebm__tensor_list *list, const ebm__trainer_state *state) {
-    const number count = {CHAIN, "count", EBM__DTYPE_I64, EBM__COUNT, 0};
+static ebm_status list_sampler_settings(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const number count = {CHAIN, EBM__NAME_COUNT, EBM__DTYPE_I64, EBM__COUNT, 0};
     const int64_t n_rungs = state->n_rungs;
-    EBM__TRY(ebm__list_model_tensors(list, EBM__GROUP_PARAM, state->model, state->theta));
     EBM__TRY(list_numbers(list, &count, 1, state->n_chains));
-    EBM__TRY(LIST(list, TRAINER_SETTINGS, state->trainer_settings));
     EBM__TRY(LIST(list, SAMPLER_SETTINGS, state->sampler_settings));
     if (state->parts.mask) {
         EBM__TRY(list_array(list, CHAIN, EBM__NAME_MASK, EBM__DTYPE_U8, EBM__ANY, 1, &state->model->dim, state->mask));
@@ -127,6 +134,17 @@ ebm_status ebm__list_settings(ebm__tensor_list *list, const ebm__trainer_state *
                             state->rung_step_size));
     }
     return EBM_OK;
+}
+
+ebm_status ebm__list_settings(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const int64_t n_levels = state->trainer_settings->n_noise_levels;
+    EBM__TRY(ebm__list_model_tensors(list, EBM__GROUP_PARAM, state->model, state->theta));
+    if (state->n_chains != NULL) {
+        EBM__TRY(list_sampler_settings(list, state));
+    }
+    EBM__TRY(LIST(list, TRAINER_SETTINGS, state->trainer_settings));
+    return list_array(list, OPT, EBM__NAME_LEVELS, EBM__DTYPE_F64, EBM__ANY, 1, &n_levels,
+                      state->trainer_settings->noise_levels);
 }
 
 static ebm_status list_optimizer(ebm__tensor_list *list, const ebm__trainer_state *state) {
@@ -141,6 +159,19 @@ static ebm_status list_optimizer(ebm__tensor_list *list, const ebm__trainer_stat
                ? EBM_OK
                : list_array(list, OPT, "second_moment", EBM__DTYPE_F32, EBM__FINITE, 1, shape,
                             t == NULL ? NULL : t->optimizer.second);
+}
+
+/* The fitted Gaussian. What else it has follows from these two. */
+static ebm_status list_noise(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const int64_t shape[] = {state->model->dim, state->model->dim};
+    const ebm__noise_gaussian *g = state->trainer == NULL ? NULL : &state->trainer->noise.gaussian;
+    int32_t covariance = state->parts.covariance;
+    if (covariance == 0) {
+        return EBM_OK;
+    }
+    EBM__TRY(list_array(list, OPT, "noise_mean", EBM__DTYPE_F64, EBM__FINITE, 1, shape, g == NULL ? NULL : g->mean));
+    return list_array(list, OPT, EBM__NAME_FACTOR, EBM__DTYPE_F64, EBM__FINITE,
+                      covariance == EBM_COVARIANCE_FULL ? 2 : 1, shape, g == NULL ? NULL : g->factor);
 }
 
 /* What the chains' rows hold, of all rungs: rung by rung, chain by chain. */
@@ -202,15 +233,20 @@ static ebm_status list_metric(ebm__tensor_list *list, const ebm__trainer_state *
                             state->sampler == NULL ? NULL : state->sampler->inverse_mass);
 }
 
+static ebm_status list_chains(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    EBM__TRY(LIST(list, SAMPLER_NUMBERS, state->sampler));
+    EBM__TRY(list_rows(list, state));
+    EBM__TRY(list_buffer(list, state));
+    EBM__TRY(list_metric(list, state));
+    return list_ladder(list, state);
+}
+
 ebm_status ebm__list_progress(ebm__tensor_list *list, const ebm__trainer_state *state) {
     if (state->parts.average) {
         EBM__TRY(ebm__list_model_tensors(list, EBM__GROUP_AVERAGE, state->model, state->average));
     }
     EBM__TRY(LIST(list, TRAINER_NUMBERS, state->trainer));
     EBM__TRY(list_optimizer(list, state));
-    EBM__TRY(LIST(list, SAMPLER_NUMBERS, state->sampler));
-    EBM__TRY(list_rows(list, state));
-    EBM__TRY(list_buffer(list, state));
-    EBM__TRY(list_metric(list, state));
-    return list_ladder(list, state);
+    EBM__TRY(list_noise(list, state));
+    return state->n_chains == NULL ? EBM_OK : list_chains(list, state);
 }

@@ -13,6 +13,7 @@ typedef struct ebm__trainer_parts {
     bool mask;
     bool moments; /* of the optimizer */
     bool average;
+    int32_t covariance; /* of the noise that was fitted; 0: none was */
 } ebm__trainer_parts;
 
 /*
@@ -26,7 +27,7 @@ typedef struct ebm__trainer_state {
 
     ebm__trainer_settings *trainer_settings;
     ebm__sampler_settings *sampler_settings;
-    int64_t *n_chains;
+    int64_t *n_chains; /* NULL: the trainer has no sampler, and nothing of it is listed */
     int32_t n_rungs;
     double *rung_temperature, *rung_step_size; /* n_rungs, where that is not 1 */
     uint8_t *mask;
@@ -47,6 +48,9 @@ ebm_status ebm__list_progress(ebm__tensor_list *list, const ebm__trainer_state *
 #define EBM__GROUP_CHAIN "chain"
 #define EBM__GROUP_RANDOM "rng"
 #define EBM__NAME_MOMENTS "first_moment"
+#define EBM__NAME_LEVELS "noise_levels"
+#define EBM__NAME_FACTOR "noise_factor"
+#define EBM__NAME_COUNT "count"
 #define EBM__NAME_STATES "states"
 #define EBM__NAME_MOMENTA "momenta"
 #define EBM__NAME_ENERGIES "energy"

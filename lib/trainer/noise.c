@@ -106,7 +106,7 @@ ebm_status ebm__noise_draw(ebm_trainer *trainer, int64_t n, int64_t n_noise, flo
 
 /* --- choosing it */
 
-static void replace(ebm_trainer *trainer, const ebm__noise *by) {
+void ebm__noise_replace(ebm_trainer *trainer, const ebm__noise *by) {
     ebm__free(trainer->handle.context, trainer->noise.gaussian.memory);
     trainer->noise.sample = by->sample;
     trainer->noise.log_density_fn = by->log_density_fn;
@@ -132,7 +132,7 @@ ebm_status ebm_trainer_fit_noise(ebm_trainer *trainer, int64_t n, const float *x
     ebm__noise fitted = {0};
     EBM__TRY(ebm__noise_gaussian_fit(trainer->handle.context, n, trainer->model->dim, x, covariance, min_std, __func__,
                                      &fitted.gaussian));
-    replace(trainer, &fitted);
+    ebm__noise_replace(trainer, &fitted);
     return EBM_OK;
 }
 
@@ -141,7 +141,7 @@ ebm_status ebm_trainer_set_noise(ebm_trainer *trainer, ebm_noise_sample_fn sampl
     EBM__REQUIRE(trainer);
     if (sample == NULL && log_density == NULL) {
         EBM__USE(use, trainer);
-        replace(trainer, &(ebm__noise){0});
+        ebm__noise_replace(trainer, &(ebm__noise){0});
         return EBM_OK;
     }
     EBM__REQUIRE(sample);
@@ -151,10 +151,10 @@ ebm_status ebm_trainer_set_noise(ebm_trainer *trainer, ebm_noise_sample_fn sampl
                          normals_per_row);
     }
     EBM__USE(use, trainer);
-    replace(trainer, &(ebm__noise){.sample = sample,
-                                   .log_density_fn = log_density,
-                                   .normals_per_row = normals_per_row,
-                                   .user_data = user_data});
+    ebm__noise_replace(trainer, &(ebm__noise){.sample = sample,
+                                              .log_density_fn = log_density,
+                                              .normals_per_row = normals_per_row,
+                                              .user_data = user_data});
     return EBM_OK;
 }
 

@@ -40,6 +40,11 @@ ebm_status ebm__noise_reserve(ebm_trainer *trainer, int64_t n, int64_t n_noise, 
  */
 ebm_status ebm__noise_draw(ebm_trainer *trainer, int64_t n, int64_t n_noise, float *rows);
 
+/* noise_gaussian.c: memory, all zeros, in *out, whose content is lost; then what follows from the factor. */
+ebm_status ebm__noise_gaussian_make(ebm_context *context, int64_t dim, int32_t covariance, const char *caller,
+                                    ebm__noise_gaussian *out);
+void ebm__noise_gaussian_complete(ebm__noise_gaussian *gaussian, int64_t dim);
+
 /* noise_gaussian.c. `fit` makes a new one in *out, whose content is lost. EBM_ERR_ARG: not positive definite. */
 ebm_status ebm__noise_gaussian_fit(ebm_context *context, int64_t n, int64_t dim, const float *x, int32_t covariance,
                                    double min_std, const char *caller, ebm__noise_gaussian *out);
@@ -49,6 +54,8 @@ ebm_status ebm__noise_gaussian_draw(const ebm__noise_gaussian *gaussian, ebm_con
 ebm_status ebm__noise_gaussian_density(const ebm__noise_gaussian *gaussian, ebm_context *context, int64_t n,
                                        int64_t dim, const float *x, double *log_density);
 
+/* Another noise in place of the trainer's, which owns its memory from then on. */
+void ebm__noise_replace(ebm_trainer *trainer, const ebm__noise *by);
 void ebm__noise_clear(ebm__noise *noise, ebm_context *context);
 
 #endif /* EBM_TRAINER_NOISE_H */

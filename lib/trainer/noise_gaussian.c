@@ -16,6 +16,54 @@ enum { TASK_ROWS = 16 };                  /* of a matrix, or of a batch */
 static const double LEAST_PIVOT = 1e-13; /* of a variance: below, it is taken for rounding */
 static const double LOG_2_PI = 1.83787706640934548356;
 
+/* --- memory, and what follows from the factor */
+
+ebm_status ebm__noise_gaussian_make(ebm_context *context, int64_t dim, int32_t covariance, const char *caller,
+                                    ebm__noise_gaussian *out) {
+    int64_t size = dim;
+    int64_t total;
+    if ((covariance == EBM_COVARIANCE_FULL && !ebm__multiply(dim, dim, &size)) || !ebm__multiply(size, 3, &total)) {
+        return ebm__fail(EBM_ERR_OVERFLOW, "%s: a covariance of %" PRId64 " dimensions does not fit", caller, dim);
+    }
+    *out = (ebm__noise_gaussian){.covariance = covariance};
+    EBM__TRY(ebm__alloc(context, 2 * size + dim, sizeof(double), caller, &out->memory));
+    out->mean = out->memory;
+    out->factor = out->mean + dim;
+    out->inverse = out->factor + size;
+    return EBM_OK;
+}
+
+/* W L = I, row by row: W_i = (e_i - sum over k < i of L_ik W_k) / L_ii. */
+static void invert(int64_t dim, const double *l, double *w) {
+    for (int64_t i = 0; i < dim; i++) {
+        double *row = w + i * dim;
+        for (int64_t k = 0; k < i; k++) {
+            for (int64_t j = 0; j <= k; j++) {
+                row[j] -= l[i * dim + k] * w[k * dim + j];
+            }
+        }
+        for (int64_t j = 0; j < i; j++) {
+            row[j] /= l[i * dim + i];
+        }
+        row[i] = 1 / l[i * dim + i];
+    }
+}
+
+void ebm__noise_gaussian_complete(ebm__noise_gaussian *g, int64_t dim) {
+    bool full = g->covariance == EBM_COVARIANCE_FULL;
+    if (full) {
+        invert(dim, g->factor, g->inverse);
+    }
+    g->log_peak = -(double)dim / 2 * LOG_2_PI;
+    for (int64_t i = 0; i < dim; i++) {
+        double deviation = g->factor[full ? i * dim + i : i];
+        g->log_peak -= log(deviation);
+        if (!full) {
+            g->inverse[i] = 1 / deviation;
+        }
+    }
+}
+
 /* --- fitting */
 
 typedef struct fit_job {
@@ -84,22 +132,6 @@ static int64_t factorize(int64_t dim, double *a) {
     return -1;
 }
 
-/* W L = I, row by row: W_i = (e_i - sum over k < i of L_ik W_k) / L_ii. */
-static void invert(int64_t dim, const double *l, double *w) {
-    for (int64_t i = 0; i < dim; i++) {
-        double *row = w + i * dim;
-        for (int64_t k = 0; k < i; k++) {
-            for (int64_t j = 0; j <= k; j++) {
-                row[j] -= l[i * dim + k] * w[k * dim + j];
-            }
-        }
-        for (int64_t j = 0; j < i; j++) {
-            row[j] /= l[i * dim + i];
-        }
-        row[i] = 1 / l[i * dim + i];
-    }
-}
-
 /* What rounding leaves of a coordinate that never changes is no variance. */
 static bool varies(double variance, double mean) {
     return variance > LEAST_PIVOT * mean * mean && variance > 0;
@@ -119,11 +151,7 @@ static int64_t fit_full(ebm_context *context, const fit_job *job, double floor, 
             return i;
         }
     }
-    int64_t bad = factorize(dim, g->factor);
-    if (bad < 0) {
-        invert(dim, g->factor, g->inverse);
-    }
-    return bad;
+    return factorize(dim, g->factor);
 }
 
 static int64_t fit_diagonal(const fit_job *job, double floor, ebm__noise_gaussian *g) {
@@ -138,29 +166,20 @@ static int64_t fit_diagonal(const fit_job *job, double floor, ebm__noise_gaussia
             return j;
         }
         g->factor[j] = sqrt(g->factor[j] + floor);
-        g->inverse[j] = 1 / g->factor[j];
     }
     return -1;
 }
 
 ebm_status ebm__noise_gaussian_fit(ebm_context *context, int64_t n, int64_t dim, const float *x, int32_t covariance,
                                    double min_std, const char *caller, ebm__noise_gaussian *out) {
-    int64_t size = dim;
-    int64_t total;
-    bool full = covariance == EBM_COVARIANCE_FULL;
-    if ((full && !ebm__multiply(dim, dim, &size)) || !ebm__multiply(size, 3, &total)) {
-        return ebm__fail(EBM_ERR_OVERFLOW, "%s: a covariance of %" PRId64 " dimensions does not fit", caller, dim);
-    }
-    ebm__noise_gaussian g = {.covariance = covariance};
-    EBM__TRY(ebm__alloc(context, 2 * size + dim, sizeof(double), caller, &g.memory));
-    g.mean = g.memory;
-    g.factor = g.mean + dim;
-    g.inverse = g.factor + size;
+    ebm__noise_gaussian g;
+    EBM__TRY(ebm__noise_gaussian_make(context, dim, covariance, caller, &g));
     fit_job job = {n, dim, x, g.mean, g.factor};
     fit_mean(&job, g.mean);
     ebm_status status = EBM_OK;
-    int64_t bad = full ? fit_full(context, &job, min_std * min_std, &g, &status)
-                       : fit_diagonal(&job, min_std * min_std, &g);
+    int64_t bad = covariance == EBM_COVARIANCE_FULL
+                      ? fit_full(context, &job, min_std * min_std, &g, &status)
+                      : fit_diagonal(&job, min_std * min_std, &g);
     if (status == EBM_OK && bad >= 0) {
         status = ebm__fail(EBM_ERR_ARG,
                            "%s: min_std is %g, must be larger for these %" PRId64
@@ -171,10 +190,7 @@ ebm_status ebm__noise_gaussian_fit(ebm_context *context, int64_t n, int64_t dim,
         ebm__free(context, g.memory);
         return status;
     }
-    g.log_peak = -(double)dim / 2 * LOG_2_PI;
-    for (int64_t i = 0; i < dim; i++) {
-        g.log_peak -= log(g.factor[full ? i * dim + i : i]);
-    }
+    ebm__noise_gaussian_complete(&g, dim);
     *out = g;
     return EBM_OK;
 }

@@ -83,10 +83,7 @@ static ebm_status check_parts(const ebm_model *model, const ebm_sampler *sampler
 ebm_status ebm_trainer_create(ebm_context *context, ebm_model *model, ebm_sampler *sampler, ebm_trainer **out) {
     EBM__REQUIRE(model);
     EBM__REQUIRE(out);
-    __attribute__((cleanup(ebm__use_end))) ebm__use use_sampler = {NULL, 0};
-    if (sampler != NULL) {
-        EBM__TRY(ebm__use_begin(&use_sampler, &sampler->handle, __func__));
-    }
+    EBM__USE_ANY(use_sampler, sampler, __func__);
     EBM__USE(use_model, model);
     EBM__TRY(check_parts(model, sampler, __func__));
     context = context == NULL ? ebm__model_context(model) : context;

@@ -14,10 +14,17 @@ static int64_t n_whole;
 
 /* One that has everything: a ladder, a dense metric, held coordinates, momenta, a buffer, an average. */
 static const resume_case FULL = {"full", EBM_OPT_ADAM, EBM_KERNEL_UNDERDAMPED_ADJUSTED, EBM_START_PERSISTENT, 7, 0.1, 2,
-                                 EBM_METRIC_DENSE, 1, 1, 1, 1, 0};
+                                 EBM_METRIC_DENSE, 1, 1, 1, 1, 0, 0, 0, 0};
 /* Its chains go on without a buffer, so that their momenta stay. */
 static const resume_case MOMENTA = {"momenta", EBM_OPT_ADAM, EBM_KERNEL_HMC, EBM_START_PERSISTENT, 0, 0, 2,
-                                    EBM_METRIC_DIAGONAL, 1, 0, 1, 1, 0};
+                                    EBM_METRIC_DIAGONAL, 1, 0, 1, 1, 0, 0, 0, 0};
+
+static const resume_case NOISE =
+    WITHOUT_CHAINS("noise", EBM_OPT_ADAMW, EBM_OBJECTIVE_NOISE_CONTRASTIVE, RESUME_NOISE_FULL, 0, 1, 0);
+static const resume_case BARE_NOISE =
+    WITHOUT_CHAINS("noise alone", EBM_OPT_ADAMW, EBM_OBJECTIVE_NOISE_CONTRASTIVE, RESUME_NOISE_FULL, 0, 1, 1);
+static const resume_case HOST_NOISE =
+    WITHOUT_CHAINS("host's noise", EBM_OPT_SGD, EBM_OBJECTIVE_NOISE_CONTRASTIVE, RESUME_NOISE_HOST, 0, 1, 0);
 
 static resumed trained(ebm_context *context, const resume_case *c, int64_t steps) {
     resumed r = resume_create(context, c);
@@ -83,6 +90,43 @@ static void test_mismatch_names_the_tensor(void **state) {
     witness_end(&other);
     resume_destroy(&other);
     resume_destroy(&r);
+    io_empty_folder();
+}
+
+/* A sampler that the file has nothing of, or does not have; and noise that is the host's. */
+static void test_mismatch_of_parts(void **state) {
+    (void)state;
+    static const resume_case *const of_host = &HOST_NOISE;
+    resumed bare = trained(NULL, &BARE_NOISE, 3);
+    resumed plain = resume_create_plain(NULL, RESUME_CHAINS, 1);
+    assert_ok(ebm_trainer_save(bare.trainer, io_path("bare")));
+    assert_ok(ebm_trainer_save(plain.trainer, io_path("plain")));
+    witness_begin(&bare);
+    assert_status(ebm_trainer_load(bare.trainer, io_path("plain")), EBM_ERR_MISMATCH);
+    assert_message("'chain.count', but the trainer was made without a sampler");
+    witness_end(&bare);
+    witness_begin(&plain);
+    assert_status(ebm_trainer_load(plain.trainer, io_path("bare")), EBM_ERR_MISMATCH);
+    assert_message("lacks the tensor 'chain.count'");
+    witness_end(&plain);
+    resume_destroy(&bare);
+
+    bare = trained(NULL, of_host, 3);
+    assert_ok(ebm_trainer_save(bare.trainer, io_path("host")));
+    witness_begin(&plain);
+    assert_status(ebm_trainer_load(plain.trainer, io_path("host")), EBM_ERR_MISMATCH);
+    assert_message("'opt.noise_normals_per_row' is 5, the trainer has 0: ebm_trainer_set_noise");
+    witness_end(&plain);
+    resume_set_host(plain.trainer, of_host);
+    assert_ok(ebm_trainer_load(plain.trainer, io_path("host")));
+    ebm_noise_sample_fn sample;
+    assert_ok(ebm_trainer_get_noise(plain.trainer, &sample, NULL, NULL, NULL));
+    assert_true(sample == resume_noise_sample);
+    assert_ok(ebm_trainer_load(plain.trainer, io_path("plain"))); /* whose trainer has no noise */
+    assert_ok(ebm_trainer_get_noise(plain.trainer, &sample, NULL, NULL, NULL));
+    assert_null(sample);
+    resume_destroy(&bare);
+    resume_destroy(&plain);
     io_empty_folder();
 }
 
@@ -198,10 +242,26 @@ static const hostile HOSTILE[] = {
     {"opt", "first_moment", 'f', NAN, EBM_ERR_NONFINITE, "'opt.first_moment' is NaN"},
     {"opt", "has_report", 'b', 255, EBM_ERR_FORMAT, "'opt.has_report' is 255"},
     {"opt", "energy_data", 'd', NAN, EBM_OK, ""}, /* a report may say so */
+    {"opt", "objective", 'i', 5, EBM_ERR_FORMAT, "objective is 5"},
+    {"opt", "noise_levels", 'd', -1, EBM_ERR_FORMAT, "std[0] is -1"},
+    {"opt", "noise_ratio", 'l', 0, EBM_ERR_FORMAT, "ratio is 0"},
+    {"opt", "difference_step", 'd', 2, EBM_ERR_FORMAT, "share is 2"},
+    {"opt", "noise_normals_per_row", 'l', 3, EBM_ERR_MISMATCH, "'opt.noise_normals_per_row' is 3, the trainer has 0"},
+    {"opt", "log_z", 'f', NAN, EBM_ERR_NONFINITE, "'opt.log_z' is NaN"},
+    {"opt", "log_z_known", 'b', 2, EBM_ERR_FORMAT, "'opt.log_z_known' is 2"},
     {"rng", "epochs", 'l', -5, EBM_ERR_FORMAT, "'rng.epochs' is -5"},
     {"rng", "epoch_next", 'l', 20, EBM_ERR_FORMAT, "the next row of the epoch is 20, of 20"},
     {"rng", "epoch_next", 'l', 0, EBM_ERR_FORMAT, "the next row of the epoch is 0, of 20"},
     {"rng", "epoch_rows", 'l', 0, EBM_ERR_FORMAT, "the next row of the epoch is 18, of 0"},
+};
+
+static const hostile HOSTILE_NOISE[] = {
+    {"opt", "objective", 'i', EBM_OBJECTIVE_LIKELIHOOD, EBM_OK, ""}, /* as of a trainer in which none is set yet */
+    {"opt", "noise_factor", 'd', 0, EBM_ERR_FORMAT, "'opt.noise_factor' is no factor"},
+    {"opt", "noise_factor", 'd', -1, EBM_ERR_FORMAT, "'opt.noise_factor' is no factor"},
+    {"opt", "noise_factor", 'd', 1e-309, EBM_ERR_FORMAT, "'opt.noise_factor' is no factor"},
+    {"opt", "noise_factor", 'd', INFINITY, EBM_ERR_NONFINITE, "'opt.noise_factor' is +infinity"},
+    {"opt", "noise_mean", 'd', NAN, EBM_ERR_NONFINITE, "'opt.noise_mean' is NaN"},
 };
 
 static void put(uint8_t *place, const hostile *h) {
@@ -227,29 +287,33 @@ static void put(uint8_t *place, const hostile *h) {
     }
 }
 
-/* Without a digest every number may be anything: what no trainer can have is refused by its name. */
-static void test_hostile_numbers(void **state) {
-    (void)state;
-    resumed r = trained(NULL, &FULL, 3);
+static void try_hostile(const resume_case *c, size_t n, const hostile *table) {
+    resumed r = trained(NULL, c, 3);
     keep_whole(&r);
-    for (size_t i = 0; i < sizeof HOSTILE / sizeof *HOSTILE; i++) {
-        resumed other = resume_create_plain(NULL, RESUME_CHAINS, 1);
+    for (const hostile *h = table; h < table + n; h++) {
+        resumed other = resume_create_empty(NULL, c, 1);
         witness_begin(&other);
         unseal();
-        put(place_of(HOSTILE[i].group, HOSTILE[i].name), &HOSTILE[i]);
+        put(place_of(h->group, h->name), h);
         ebm_status status = load_bytes(&other, bytes, n_whole);
-        if (status != HOSTILE[i].status) {
-            fail_msg("%s.%s = %g: %d, not %d: %s", HOSTILE[i].group, HOSTILE[i].name, HOSTILE[i].value, status,
-                     HOSTILE[i].status, ebm_last_error());
+        if (status != h->status) {
+            fail_msg("%s.%s = %g: %d, not %d: %s", h->group, h->name, h->value, status, h->status, ebm_last_error());
         }
         if (status != EBM_OK) {
-            assert_message(HOSTILE[i].message);
+            assert_message(h->message);
             witness_end(&other);
         }
         resume_destroy(&other);
     }
     resume_destroy(&r);
     io_empty_folder();
+}
+
+/* Without a digest every number may be anything: what no trainer can have is refused by its name. */
+static void test_hostile_numbers(void **state) {
+    (void)state;
+    try_hostile(&FULL, sizeof HOSTILE / sizeof *HOSTILE, HOSTILE);
+    try_hostile(&BARE_NOISE, sizeof HOSTILE_NOISE / sizeof *HOSTILE_NOISE, HOSTILE_NOISE);
 }
 
 /* Any tensor under another name: one is missing, and one has no place. */
@@ -462,28 +526,34 @@ static void test_no_memory(void **state) {
 /* ---- the file of a release ---- */
 
 static const char GOLDEN[] = EBM_TEST_DATA "/trainer/trainer_0_1.safetensors";
+static const char GOLDEN_NOISE[] = EBM_TEST_DATA "/trainer/noise_0_1.safetensors";
 
 /* It loads, and is saved with the same bytes, in any release. */
 static void test_golden(void **state) {
     (void)state;
-    resumed r = resume_create_plain(NULL, RESUME_CHAINS, 1);
-    assert_ok(ebm_trainer_load(r.trainer, GOLDEN));
-    assert_ok(ebm_trainer_save(r.trainer, io_path("a")));
-    resume_assert_same_files("golden", GOLDEN, io_path("a"));
-    resume_destroy(&r);
+    const char *const golden[] = {GOLDEN, GOLDEN_NOISE};
+    const resume_case *const cases[] = {&FULL, &NOISE};
+    for (int i = 0; i < 2; i++) {
+        resumed r = resume_create_empty(NULL, cases[i], 1);
+        assert_ok(ebm_trainer_load(r.trainer, golden[i]));
+        assert_ok(ebm_trainer_save(r.trainer, io_path("a")));
+        resume_assert_same_files("golden", golden[i], io_path("a"));
+        resume_destroy(&r);
+    }
     io_empty_folder();
 }
 
-/* With an argument: makes that file, which is done once for a release. */
+/* With an argument: makes that file, of noise or not by its name, which is done once for a release. */
 int main(int argc, char **argv) {
     if (argc == 2) {
-        resumed r = trained(NULL, &FULL, 3);
+        resumed r = trained(NULL, strstr(argv[1], "noise") != NULL ? &NOISE : &FULL, 3);
         assert_ok(ebm_trainer_save(r.trainer, argv[1]));
         resume_destroy(&r);
         return 0;
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mismatch_names_the_tensor),
+        cmocka_unit_test(test_mismatch_of_parts),
         cmocka_unit_test(test_model_from_a_trainers_file),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_hostile_numbers),
