@@ -24,6 +24,7 @@
 #include <ebm/energies.h>
 #include <ebm/evaluate.h>
 #include <ebm/export.h>
+#include <ebm/health.h>
 #include <ebm/io.h>
 #include <ebm/model.h>
 #include <ebm/objectives.h>

@@ -74,6 +74,9 @@ ebm_status ebm__kernel_evaluate(const ebm_sampler *sampler, int64_t first, int64
 /* EBM_ERR_NONFINITE, naming chain and coordinate, unless n rows, of chains first .. first + n - 1, are finite. */
 ebm_status ebm__kernel_check_states(const ebm_sampler *sampler, int64_t first, int64_t n, const float *x);
 
+/* How many of n elements of dE/dx the clip cuts; 0 without one. */
+int64_t ebm__count_clipped(const ebm_sampler *sampler, int64_t n, const float *grad);
+
 /* Puts the held coordinates of n rows of `to` back to what they are in `from`. Nothing when all are free. */
 void ebm__hold_masked(const ebm_sampler *sampler, int64_t n, const float *from, float *to);
 

@@ -43,6 +43,7 @@ static ebm_status move_with(ebm_sampler *sampler, int64_t chunk, int64_t first, 
     ebm__hold_masked(sampler, n, x, x_next);
     EBM__TRY(left == 0 ? EBM_OK : ebm__kernel_check_states(sampler, first, n, x_next));
     sampler->reports[chunk].accepted = (double)n;
+    sampler->reports[chunk].clipped = ebm__count_clipped(sampler, count, grad);
     return EBM_OK;
 }
 
@@ -76,6 +77,7 @@ static ebm_status move_whitened(ebm_sampler *sampler, int64_t chunk, int64_t fir
                                    grad));
     sampler->reports[chunk].grad_square = ebm__sum_of_squares(floats, grad);
     sampler->reports[chunk].accepted = (double)n;
+    sampler->reports[chunk].clipped = ebm__count_clipped(sampler, floats, grad);
     ebm__metric_pull(sampler, n, grad, whitened, x_next); /* where the chains go to is not needed yet */
     ebm__metric_propose(sampler, &pass, first, n, from, whitened, grad, x_next);
     ebm__hold_masked(sampler, n, x, x_next);

@@ -89,14 +89,18 @@ typedef struct totals {
 static void commit_step(ebm_sampler *sampler, const ebm__kernel *kernel, totals *totals_so_far) {
     int64_t n_chunks = chunks_in_rung(sampler);
     double grad_square = 0;
+    double elements = (double)sampler->n_chains * (double)sampler->dim;
+    int64_t clipped = 0;
     for (int64_t c = 0; c < n_chunks; c++) {
         grad_square += sampler->reports[c].grad_square;
+        clipped += sampler->reports[c].clipped;
         totals_so_far->accepted += sampler->reports[c].accepted;
         totals_so_far->leaps += sampler->reports[c].leaps;
         sampler->report.impossible += sampler->reports[c].impossible;
         sampler->report.divergent += sampler->reports[c].divergent;
     }
-    sampler->report.grad_rms = sqrt(grad_square / ((double)sampler->n_chains * (double)sampler->dim));
+    sampler->report.grad_rms = sqrt(grad_square / elements);
+    sampler->report.clipped = (double)clipped / elements;
     sampler->report.step_acceptance = ebm__sampler_step_acceptance(sampler, 0);
     sampler->report.has_stepped = true;
     sampler->report.has_trajectory = kernel->draws_momenta;

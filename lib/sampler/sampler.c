@@ -22,6 +22,8 @@ static void destroy_sampler(ebm__handle *handle) {
     ebm__free(context, sampler->x_next);
     ebm__free(context, sampler->buffer);
     ebm__free(context, sampler->picks);
+    ebm__free(context, sampler->age);
+    ebm__free(context, sampler->batch_age);
     ebm__free(context, sampler->energy);
     ebm__free(context, sampler->trajectory_energy);
     ebm__free(context, sampler->grad);

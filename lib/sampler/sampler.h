@@ -54,6 +54,7 @@ typedef struct ebm__ladder {
 /* What one piece of a step found out. Summed over the pieces in their order. */
 typedef struct ebm__chunk_report {
     double grad_square; /* sum of squares of the elements of dE/dx */
+    int64_t clipped;    /* elements of dE/dx that were cut; of kernels that do not keep the gradients */
     double accepted;    /* proposals; for NUTS the mean acceptance along each trajectory */
     double acceptance;  /* sum of the probabilities with which proposals were accepted */
     int64_t impossible; /* proposals with an energy of +infinity */
@@ -66,6 +67,7 @@ typedef struct ebm__sampler_report {
     bool has_stepped;
     bool has_trajectory;    /* the last step had some, from fresh momenta */
     double grad_rms; /* of the last step */
+    double clipped;  /* share of the elements of dE/dx that were cut in the last step */
     double acceptance;
     double mean_leaps;      /* leapfrog steps of a chain in a step */
     double step_acceptance; /* of the last step, as a mean probability */
@@ -111,6 +113,13 @@ struct ebm_sampler {
     bool buffer_started;
     float *buffer;     /* capacity x dim; NULL when the chains themselves persist */
     int64_t *picks;    /* a permutation of the buffer's rows; the first n_chains are in the chains */
+
+    /*
+     * Markov steps that states made in a trainer's batches since they started: of the chains, or, behind a buffer, of
+     * its rows; and of the chains of a batch, as it began. NULL until a trainer comes.
+     */
+    int64_t *age;
+    int64_t *batch_age;
 
     /* For kernels that accept and reject: energy and gradient where the chains stand. */
     double *energy;
@@ -183,6 +192,9 @@ ebm_status ebm__sampler_probe(ebm_sampler *sampler, double *acceptance);
  */
 ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const float *data, const char *caller);
 void ebm__sampler_finish_negatives(ebm_sampler *sampler);
+/* starts.c: how many states persist, and have an age; and do the chains themselves persist, and never start anew? */
+int64_t ebm__sampler_persistent_count(const ebm_sampler *sampler);
+bool ebm__sampler_all_go_on(const ebm_sampler *sampler);
 void ebm__sampler_undo_negatives(ebm_sampler *sampler);
 
 #endif /* EBM_SAMPLER_SAMPLER_H */

@@ -272,8 +272,10 @@ ebm_status ebm_sampler_set_buffer(ebm_sampler *sampler, int64_t capacity, double
     if (capacity != sampler->settings.capacity) { /* made anew when it is next needed */
         ebm__free(sampler->handle.context, sampler->buffer);
         ebm__free(sampler->handle.context, sampler->picks);
+        ebm__free(sampler->handle.context, sampler->age);
         sampler->buffer = NULL;
         sampler->picks = NULL;
+        sampler->age = NULL;
         sampler->buffer_started = false;
     }
     sampler->settings.capacity = capacity;

@@ -53,12 +53,25 @@ static ebm_status allocate_buffer(ebm_sampler *sampler, const char *caller) {
                                   : ebm__alloc(context, capacity, sizeof(int64_t), caller, &sampler->picks);
 }
 
+/* How many states persist: the chains, or those of the buffer. */
+int64_t ebm__sampler_persistent_count(const ebm_sampler *sampler) {
+    return needs_buffer(sampler) ? sampler->settings.capacity : sampler->n_chains;
+}
+
+/* States first .. first + n - 1 of those that persist are new. */
+static void forget_ages(ebm_sampler *sampler, int64_t first, int64_t n) {
+    if (sampler->age != NULL) {
+        memset(sampler->age + first, 0, (size_t)n * sizeof *sampler->age);
+    }
+}
+
 /* The noise of an episode belongs first to the chains, with their replicas, then to the buffer. */
 static ebm_status start_buffer(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     EBM__TRY(allocate_buffer(sampler, caller));
     fill_noise(sampler, episode, sampler->n_rows * sampler->dim, sampler->settings.capacity * sampler->dim,
                sampler->buffer);
     sampler->buffer_started = true;
+    forget_ages(sampler, 0, sampler->settings.capacity);
     return EBM_OK;
 }
 
@@ -71,6 +84,8 @@ static void forget_energies(ebm_sampler *sampler) {
 static ebm_status start_from_noise(ebm_sampler *sampler, uint64_t episode, const char *caller) {
     if (needs_buffer(sampler)) {
         EBM__TRY(start_buffer(sampler, episode, caller));
+    } else {
+        forget_ages(sampler, 0, sampler->n_chains);
     }
     fill_noise(sampler, episode, 0, sampler->n_rows * sampler->dim, sampler->x);
     ebm__tempering_forget(sampler, 0, sampler->n_chains);
@@ -107,6 +122,7 @@ static void pick_rows(ebm_sampler *sampler) {
         int64_t row = sampler->picks[other];
         sampler->picks[other] = sampler->picks[c];
         sampler->picks[c] = row;
+        sampler->batch_age[c] = sampler->age[row];
         memcpy(sampler->x + c * sampler->dim, sampler->buffer + row * sampler->dim,
                (size_t)sampler->dim * sizeof(float));
     }
@@ -133,6 +149,7 @@ static void restart_some(ebm_sampler *sampler) {
     for (int64_t c = 0; c < sampler->n_chains; c++) {
         if (ebm__random_uniform(&sequence, c) < sampler->settings.restart_probability) {
             restart_chain(sampler, c);
+            sampler->batch_age[c] = 0;
         }
     }
 }
@@ -155,6 +172,8 @@ static ebm_status go_on(ebm_sampler *sampler, const char *caller) {
             EBM__TRY(start_buffer(sampler, sampler->episode, caller));
         }
         pick_rows(sampler);
+    } else {
+        memcpy(sampler->batch_age, sampler->age, (size_t)sampler->n_chains * sizeof *sampler->age);
     }
     restart_some(sampler);
     return EBM_OK;
@@ -168,6 +187,14 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
     bool momenta = sampler->has_momenta || ebm__kernel_of(sampler)->keeps_momenta;
     if (momenta && sampler->saved_momenta == NULL) {
         EBM__TRY(ebm__alloc(sampler->handle.context, floats, sizeof(float), caller, &sampler->saved_momenta));
+    }
+    if (sampler->age == NULL) {
+        EBM__TRY(ebm__alloc(sampler->handle.context, ebm__sampler_persistent_count(sampler), sizeof *sampler->age,
+                            caller, &sampler->age));
+    }
+    if (sampler->batch_age == NULL) {
+        EBM__TRY(ebm__alloc(sampler->handle.context, sampler->n_chains, sizeof *sampler->age, caller,
+                            &sampler->batch_age));
     }
     memcpy(sampler->saved_x, sampler->x, (size_t)floats * sizeof(float));
     sampler->saved_has_momenta = sampler->has_momenta;
@@ -183,7 +210,7 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
 }
 
 /* Do all chains go on from where they stopped? Then momenta that the kernel keeps go on with them. */
-static bool all_go_on(const ebm_sampler *sampler) {
+bool ebm__sampler_all_go_on(const ebm_sampler *sampler) {
     return sampler->settings.start == EBM_START_PERSISTENT && !needs_buffer(sampler) &&
            sampler->settings.restart_probability == 0;
 }
@@ -215,17 +242,22 @@ ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const f
     }
     sampler->episode++;
     sampler->started = true;
-    sampler->has_momenta = sampler->has_momenta && all_go_on(sampler);
+    sampler->has_momenta = sampler->has_momenta && ebm__sampler_all_go_on(sampler);
     forget_energies(sampler); /* the parameters have changed */
     return EBM_OK;
 }
 
 void ebm__sampler_finish_negatives(ebm_sampler *sampler) {
-    if (sampler->settings.start != EBM_START_PERSISTENT || !needs_buffer(sampler)) {
+    if (sampler->settings.start != EBM_START_PERSISTENT) {
         return;
     }
+    bool buffered = needs_buffer(sampler);
     size_t row_bytes = (size_t)sampler->dim * sizeof(float);
+    int64_t made = (int64_t)(sampler->step - sampler->saved_step);
     for (int64_t c = 0; c < sampler->n_chains; c++) {
+        sampler->age[buffered ? sampler->picks[c] : c] = sampler->batch_age[c] + made;
+    }
+    for (int64_t c = 0; buffered && c < sampler->n_chains; c++) {
         memcpy(sampler->buffer + sampler->picks[c] * sampler->dim, sampler->x + c * sampler->dim, row_bytes);
     }
 }
@@ -280,6 +312,7 @@ ebm_status ebm_sampler_set_states(ebm_sampler *sampler, int64_t n, const float *
         EBM__TRY(start_from_noise(sampler, EBM__FIRST_EPISODE, __func__));
     }
     memmove(sampler->x, x, (size_t)(n * sampler->dim) * sizeof *x);
+    forget_ages(sampler, 0, needs_buffer(sampler) ? 0 : n);
     ebm__tempering_spread(sampler, n);
     sampler->has_momenta = false;
     forget_energies(sampler);

@@ -90,12 +90,14 @@ ebm_status ebm__trainer_check_gap(const ebm_trainer *trainer, double energy_data
 static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
     const ebm__objective *objective = ebm__trainer_objective(trainer);
     *report = (ebm__trainer_report){.energy_model = NAN, .acceptance = NAN, .log_z_grad = NAN};
+    ebm__health_blank(&report->health);
     EBM__TRY(ebm__trainer_check_stop(trainer));
     EBM__TRY(objective->differentiate(trainer, n, report));
     report->grad_norm = euclidean_norm(trainer->model->n_params, trainer->grad);
     if (!isnan(report->log_z_grad)) {
         report->grad_norm = hypot(report->grad_norm, report->log_z_grad);
     }
+    ebm__health_complete(trainer, report);
     EBM__TRY(ebm__trainer_check_stop(trainer));
     if (trainer->probe.n_model > 0) {
         EBM__TRY(ebm__trainer_check_gap(trainer, report->energy_data, report->energy_model));
@@ -166,6 +168,7 @@ void ebm__trainer_finish(ebm_trainer *trainer, const ebm__trainer_report *report
     trainer->batches++;
     trainer->report = *report;
     trainer->has_report = true;
+    ebm__health_finish(trainer);
 }
 
 ebm_status ebm_trainer_gradient(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_params, float *grad) {

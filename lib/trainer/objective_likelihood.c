@@ -19,12 +19,14 @@ static ebm_status ready(const ebm_trainer *trainer, const char *caller) {
 }
 
 static ebm_status reserve(ebm_trainer *trainer, int64_t n, const char *caller) {
+    EBM__TRY(ebm__health_reserve(trainer, caller));
     return ebm__trainer_reserve(trainer, n, 1, trainer->sampler->n_chains, 0, caller);
 }
 
 static ebm_status begin(ebm_trainer *trainer, int64_t n, const char *caller) {
     EBM__TRY(ebm__sampler_begin_negatives(trainer->sampler, n, trainer->rows, caller));
     trainer->sampler->outer_stop = &trainer->stop;
+    ebm__health_begin(trainer);
     return EBM_OK;
 }
 
@@ -61,6 +63,8 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
         report->loss += alpha * (ebm__mean_square(n, trainer->energy) + ebm__mean_square(m, trainer->energy + n));
     }
     report->acceptance = sampler->report.acceptance;
+    report->has_chains = true;
+    ebm__health_measure(trainer, n, report);
     trainer->probe = (ebm__probe){.n_data = n, .n_model = m};
     return EBM_OK;
 }

@@ -27,6 +27,7 @@ static void destroy_trainer(ebm__handle *handle) {
     ebm__free(context, trainer->energy);
     ebm__free(context, trainer->work);
     ebm__noise_clear(&trainer->noise, context);
+    ebm__health_clear(&trainer->health, context);
     ebm__free(context, trainer->grad);
     ebm__free(context, trainer->average);
     ebm__free(context, trainer->order);
@@ -90,6 +91,7 @@ ebm_status ebm_trainer_create(ebm_context *context, ebm_model *model, ebm_sample
     EBM__TRY(ebm__alloc(context, 1, sizeof *trainer, __func__, &trainer));
     ebm__handle_init(&trainer->handle, context, destroy_trainer);
     trainer->settings = DEFAULTS;
+    trainer->health.rhat = NAN;
     atomic_init(&trainer->stop, false);
     ebm_status status = ebm__alloc(context, model->n_params, sizeof(float), __func__, &trainer->grad);
     if (status != EBM_OK) {

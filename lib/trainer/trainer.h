@@ -13,6 +13,7 @@
 #include "core/handle.h"
 #include "model/model.h"
 #include "sampler/sampler.h"
+#include "trainer/health.h"
 #include "trainer/noise.h"
 
 enum { EBM__MOST_NOISE_LEVELS = 256 };
@@ -53,6 +54,8 @@ typedef struct ebm__trainer_report {
     double grad_norm;
     double acceptance; /* NaN: there were no chains */
     double log_z_grad; /* NaN: log Z is not learned */
+    bool has_chains;
+    ebm__batch_health health;
 } ebm__trainer_report;
 
 /* Rows of the last batch that a proposed theta can be looked at with: the first of trainer->rows. */
@@ -130,6 +133,7 @@ struct ebm_trainer {
 
     bool has_report;
     ebm__trainer_report report;
+    ebm__health health;
     atomic_bool stop;
 };
 
