@@ -92,6 +92,8 @@ static void try_model(fixture *f) {
         expect(true, ebm_model_bind_params, m, PARAMS, theta);
         expect(true, ebm_model_init_params, m, 1);
         expect(true, ebm_model_set_init, m, test_init);
+        expect(true, ebm_model_mixed_grad, m, ROWS, f->data, f->data, weight, energy, PARAMS, grad);
+        expect(true, ebm_model_check_mixed_grad, m, ROWS, f->data, energy);
         expect(true, ebm_model_set_release, m, release);
         const int32_t kind = EBM_TRANSFORM_NONE;
         const int64_t size = DIM;
@@ -101,6 +103,7 @@ static void try_model(fixture *f) {
     expect(false, ebm_transformed_constrain, m, 1, f->data, grad); /* reads what never changes */
     expect(false, ebm_transformed_unconstrain, m, 1, f->data, grad);
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
+    expect(busy, ebm_model_set_mixed_grad, m, NULL);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
     expect(busy, ebm_model_get_sign, m, &number);
     expect(busy, ebm_model_set_concurrent, m, 0);
