@@ -35,13 +35,6 @@ enum {
     EBM_OPT_ADAMW = 3 /**< Adam with theta <- theta - lr * decay * theta beside it (Loshchilov and Hutter 2019) */
 };
 
-enum {
-    EBM_DECAY_NONE = 0,       /**< the learning rate stays, the default */
-    EBM_DECAY_LINEAR = 1,     /**< lr (1 + (r - 1) t / n) */
-    EBM_DECAY_EXPONENTIAL = 2, /**< lr r^(t / n) */
-    EBM_DECAY_COSINE = 3      /**< lr (r + (1 - r) (1 + cos(pi t / n)) / 2) (Loshchilov and Hutter 2017) */
-};
-
 /**
  * Makes a trainer.
  * @param context NULL stands for the model's own.
@@ -73,22 +66,10 @@ EBM_API ebm_status ebm_trainer_get_seed(const ebm_trainer *trainer, uint64_t *se
 EBM_API ebm_status ebm_trainer_set_optimizer(ebm_trainer *trainer, int32_t optimizer);
 /** The optimizer. @param optimizer receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_optimizer(const ebm_trainer *trainer, int32_t *optimizer);
-/** The learning rate lr, before any decay. @param rate finite, 0 or more; default 1e-3. @since 0.1 */
+/** The learning rate lr, before any schedule (schedules.h). @param rate finite, 0 or more; default 1e-3. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_learning_rate(ebm_trainer *trainer, double rate);
 /** The learning rate as it was set. @param rate receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_learning_rate(const ebm_trainer *trainer, double *rate);
-/**
- * How the learning rate falls with the step t. After n_steps it stays at lr * final_ratio.
- * @param decay one of EBM_DECAY_... .
- * @param final_ratio r: 0 to 1, above 0 for EBM_DECAY_EXPONENTIAL.
- * @param n_steps 1 or more. Both are ignored for EBM_DECAY_NONE.
- * @since 0.1
- */
-EBM_API ebm_status ebm_trainer_set_learning_rate_decay(ebm_trainer *trainer, int32_t decay, double final_ratio,
-                                                       int64_t n_steps);
-/** The decay of the learning rate. @param decay,final_ratio,n_steps receive it; each may be NULL. @since 0.1 */
-EBM_API ebm_status ebm_trainer_get_learning_rate_decay(const ebm_trainer *trainer, int32_t *decay, double *final_ratio,
-                                                       int64_t *n_steps);
 /** mu of SGD. @param momentum 0 (the default) to below 1. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_momentum(ebm_trainer *trainer, double momentum);
 /** The momentum. @param momentum receives it. @since 0.1 */
@@ -113,7 +94,7 @@ EBM_API ebm_status ebm_trainer_get_weight_decay(const ebm_trainer *trainer, doub
 EBM_API ebm_status ebm_trainer_set_grad_clip(ebm_trainer *trainer, double norm);
 /** The clip of the gradient in theta. @param norm receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_grad_clip(const ebm_trainer *trainer, double *norm);
-/** MCMC steps for each batch of negatives. @param k 1 or more; default 20. @since 0.1 */
+/** MCMC steps for each batch of negatives, before any schedule. @param k 1 or more; default 20. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_mcmc_steps(ebm_trainer *trainer, int64_t k);
 /** MCMC steps for each batch of negatives. @param k receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_mcmc_steps(const ebm_trainer *trainer, int64_t *k);
@@ -273,8 +254,6 @@ EBM_API ebm_status ebm_trainer_get_grad_norm(const ebm_trainer *trainer, double 
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_get_acceptance(const ebm_trainer *trainer, double *rate);
-/** The learning rate after decay that the next step will use. @param rate receives it; no step is needed. @since 0.1 */
-EBM_API ebm_status ebm_trainer_get_current_learning_rate(const ebm_trainer *trainer, double *rate);
 
 #ifdef __cplusplus
 }

@@ -211,7 +211,7 @@ static void try_trainer_changes(fixture *f) {
     expect(busy, ebm_trainer_fit_noise, t, ROWS, f->data, EBM_COVARIANCE_FULL, 0.1);
     expect(busy, ebm_trainer_set_optimizer, t, EBM_OPT_ADAM);
     expect(busy, ebm_trainer_set_learning_rate, t, 1e-3);
-    expect(busy, ebm_trainer_set_learning_rate_decay, t, EBM_DECAY_NONE, 0, 0);
+    expect(busy, ebm_trainer_set_schedule, t, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_CONSTANT, 0, 1, 1);
     expect(busy, ebm_trainer_set_momentum, t, 0);
     expect(busy, ebm_trainer_set_betas, t, 0.9, 0.999);
     expect(busy, ebm_trainer_set_epsilon, t, 1e-8);
@@ -256,7 +256,7 @@ static void try_trainer_getters(fixture *f) {
     expect(busy, ebm_trainer_get_loss, t, &value);
     expect(busy, ebm_trainer_get_optimizer, t, &number);
     expect(busy, ebm_trainer_get_learning_rate, t, &value);
-    expect(busy, ebm_trainer_get_learning_rate_decay, t, &number, NULL, NULL);
+    expect(busy, ebm_trainer_get_schedule, t, EBM_SCHEDULED_MCMC_STEPS, &number, NULL, NULL, NULL);
     expect(busy, ebm_trainer_get_momentum, t, &value);
     expect(busy, ebm_trainer_get_betas, t, &value, NULL);
     expect(busy, ebm_trainer_get_epsilon, t, &value);
@@ -277,7 +277,8 @@ static void try_trainer_getters(fixture *f) {
     expect(busy, ebm_trainer_get_gap, t, &value);
     expect(busy, ebm_trainer_get_grad_norm, t, &value);
     expect(busy, ebm_trainer_get_acceptance, t, &value);
-    expect(busy, ebm_trainer_get_current_learning_rate, t, &value);
+    expect(busy, ebm_trainer_get_scheduled_value, t, EBM_SCHEDULED_LEARNING_RATE, &value);
+    expect(busy || f->sampler_busy, ebm_trainer_get_scheduled_value, t, EBM_SCHEDULED_STEP_SIZE, &value);
 }
 
 /* Makes new handles on those that are at work: refused, and nothing comes out. */
