@@ -29,6 +29,18 @@ typedef struct ebm_trainer ebm_trainer;
  */
 typedef int32_t (*ebm_progress_fn)(const ebm_trainer *trainer, void *user_data);
 
+/**
+ * Fills a batch, for ebm_trainer_fit_stream.
+ * @param batch its number: the steps that the trainer has made. The same number should give the same rows again, so that
+ *   training repeats itself, and goes on from a file as it would have gone on.
+ * @param n rows wanted.
+ * @param dim floats in a row.
+ * @param x receives n x dim floats, finite; it comes filled with NaN, and what is left is found.
+ * @param user_data what ebm_trainer_fit_stream was given.
+ * @return as of ebm_energy_fn.
+ */
+typedef int32_t (*ebm_batch_fn)(int64_t batch, int64_t n, int64_t dim, float *x, void *user_data);
+
 enum {
     EBM_OPT_SGD = 1,  /**< v <- mu v + g, theta <- theta - lr v; weight decay adds decay * theta to g */
     EBM_OPT_ADAM = 2, /**< Kingma and Ba 2015, algorithm 1; weight decay adds decay * theta to g. The default */
@@ -98,9 +110,9 @@ EBM_API ebm_status ebm_trainer_get_grad_clip(const ebm_trainer *trainer, double 
 EBM_API ebm_status ebm_trainer_set_mcmc_steps(ebm_trainer *trainer, int64_t k);
 /** MCMC steps for each batch of negatives. @param k receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_mcmc_steps(const ebm_trainer *trainer, int64_t *k);
-/** Rows of data in a step of ebm_trainer_fit. @param n 1 or more; default 128. @since 0.1 */
+/** Rows of data in a step of ebm_trainer_fit and ..._fit_stream. @param n 1 or more; default 128. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_batch_size(ebm_trainer *trainer, int64_t n);
-/** Rows of data in a step of ebm_trainer_fit. @param n receives it. @since 0.1 */
+/** Rows of data in a step. @param n receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_batch_size(const ebm_trainer *trainer, int64_t *n);
 /**
  * alpha of the likelihood's energy penalty, which keeps energies near 0 (Du and Mordatch 2019, sec. 3.3).
@@ -183,6 +195,20 @@ EBM_API ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_fit(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_epochs);
+/**
+ * Steps over batches that a function brings, for data that come as a stream or are larger than memory; each of as many
+ * rows as ebm_trainer_set_batch_size says. No order is drawn and no epoch counted: that is the function's.
+ *
+ * A batch that could not be used, since the function or the step failed, is asked for again by the next call. So a run
+ * of N steps goes on, also after ebm_trainer_load, with n_steps = N - ebm_trainer_get_steps.
+ * @param fn called in the calling thread, before each step. The trainer is busy then, model and sampler are not.
+ * @param user_data handed to fn, not owned.
+ * @param n_steps 0 or more.
+ * Errors: as ebm_trainer_step, the steps made before one are kept; EBM_ERR_CALLBACK and EBM_ERR_STOPPED also by fn's
+ * answer; EBM_ERR_NONFINITE (a float of the batch is not finite).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_fit_stream(ebm_trainer *trainer, ebm_batch_fn fn, void *user_data, int64_t n_steps);
 /**
  * The gradient of the loss on a batch, for a host with its own optimizer: moves the chains as a step does, updates
  * nothing, leaves out weight decay and clip.

@@ -196,6 +196,14 @@ static void try_sampler(fixture *f) {
     }
 }
 
+static int32_t no_batch(int64_t batch, int64_t n, int64_t dim, float *x, void *unused) {
+    (void)batch, (void)unused;
+    for (int64_t i = 0; i < n * dim; i++) {
+        x[i] = 0;
+    }
+    return EBM_CB_OK;
+}
+
 /* The trainer's setters and work, which stay shut also while the progress function looks. */
 static void try_trainer_changes(fixture *f) {
     ebm_trainer *t = f->trainer;
@@ -228,10 +236,12 @@ static void try_trainer_changes(fixture *f) {
         expect(true, ebm_trainer_set_progress, t, no_progress, NULL, 1);
         expect(true, ebm_trainer_step, t, ROWS, f->data);
         expect(true, ebm_trainer_fit, t, ROWS, f->data, 1);
+        expect(true, ebm_trainer_fit_stream, t, no_batch, NULL, 1);
         expect(true, ebm_trainer_gradient, t, ROWS, f->data, PARAMS, grad);
     } else if (f->sampler_busy) { /* the trainer is idle, but its sampler is not */
         expect(true, ebm_trainer_step, t, ROWS, f->data);
         expect(true, ebm_trainer_fit, t, ROWS, f->data, 1);
+        expect(true, ebm_trainer_fit_stream, t, no_batch, NULL, 1);
         expect(true, ebm_trainer_gradient, t, ROWS, f->data, PARAMS, grad);
     }
 }
