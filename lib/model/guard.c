@@ -54,6 +54,20 @@ bool ebm__is_poison_double(const double *value) {
     return memcmp(value, &POISON_DOUBLE, sizeof *value) == 0;
 }
 
+ebm_status ebm__check_rows(const char *callback, int64_t n, int64_t dim, const float *x) {
+    for (int64_t i = 0; i < n * dim; i++) {
+        if (ebm__is_poison_float(&x[i])) {
+            return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write row %" PRId64 ", coordinate %" PRId64,
+                             callback, i / dim, i % dim);
+        }
+        if (!isfinite(x[i])) {
+            return ebm__fail(EBM_ERR_NONFINITE, "%s callback gave %g in row %" PRId64 ", coordinate %" PRId64, callback,
+                             (double)x[i], i / dim, i % dim);
+        }
+    }
+    return EBM_OK;
+}
+
 static bool all_finite(int64_t n, const float *values) {
     return ebm__simd_used()->finite(n, values) != 0;
 }

@@ -225,6 +225,8 @@ static const scene SCENES[] = {
     {"param_grad that grows, MLP", param_grad, WARM | MLP, false},
     {"step that grows", step, WARM | EXTRAS, false},
     {"fit that grows", fit, WARM, true},
+    {"fit of a stream", fit_stream, 0, true},
+    {"fit of a stream that grows", fit_stream, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
     {"step, denoising, MLP, threads", step, DENOISING | MLP | THREADS | EXTRAS, false},

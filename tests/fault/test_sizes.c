@@ -61,6 +61,12 @@ static int32_t never_called(int64_t n, int64_t dim, const float *x, const float 
     return EBM_CB_STOP;
 }
 
+static int32_t no_batch(int64_t batch, int64_t n, int64_t dim, float *x, void *unused) {
+    (void)batch, (void)n, (void)dim, (void)x, (void)unused;
+    fail();
+    return EBM_CB_OK;
+}
+
 static void test_shapes(void **state) {
     fixture f;
     ebm_model *model = NULL;
@@ -242,6 +248,11 @@ static void test_rows(void **state) {
     refuse(EBM_ERR_OVERFLOW, "n_points is 8589934592 and steps_each is 8589934592", ebm_sampler_anneal, f.sampler,
            HUGE_SIZE, up, up, up, HUGE_SIZE);
     refuse(EBM_ERR_ARG, "n_epochs is -1", ebm_trainer_fit, f.trainer, 1, x, -1);
+    refuse(EBM_ERR_ARG, "n_steps is -1", ebm_trainer_fit_stream, f.trainer, no_batch, NULL, -1);
+    assert_ok(ebm_trainer_set_batch_size(f.trainer, INT64_MAX / 2));
+    refuse(EBM_ERR_OVERFLOW, "do not fit", ebm_trainer_fit_stream, f.trainer, no_batch, NULL, 1);
+    assert_ok(ebm_trainer_set_batch_size(f.trainer, 1));
+    assert_ok(ebm_trainer_fit_stream(f.trainer, no_batch, NULL, 0)); /* nothing to do: it is not called */
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, INT64_MAX, 0);
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, OVER, 0);
     teardown(&f);
@@ -376,6 +387,8 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_step, NULL, 1, x);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_trainer_step, f.trainer, 1, NULL);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_trainer_fit, f.trainer, 1, NULL, 1);
+    refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_fit_stream, NULL, no_batch, NULL, 1);
+    refuse(EBM_ERR_ARG, "fn is NULL", ebm_trainer_fit_stream, f.trainer, NULL, NULL, 1);
     refuse(EBM_ERR_ARG, "grad is NULL", ebm_trainer_gradient, f.trainer, 1, x, PARAMS, NULL);
     assert_int_equal(ebm_model_dim(NULL) + ebm_model_param_count(NULL) + ebm_model_tensor_count(NULL), 0);
     assert_int_equal(ebm_sampler_chain_count(NULL), 0);
