@@ -213,6 +213,22 @@ EBM_API ebm_status ebm_model_set_init(ebm_model *model, ebm_init_fn init);
 EBM_API ebm_status ebm_model_set_mixed_grad(ebm_model *model, ebm_mixed_grad_fn mixed_grad);
 
 /**
+ * Keeps the norms of weight matrices small: after every training step, and in ebm_model_init_params, each tensor of rank
+ * 2 or more, as a matrix of shape[0] rows, is scaled by min(1, limit / |W|) (Gouk, Frank, Pfahringer, Cree 2021). |W| is
+ * the Schatten norm of order 256: at least the largest singular value, and at most that times min(rows, columns)^(1/256)
+ * (1.02 for 256). Parameters that are set, bound or loaded stay as they are until the next step.
+ *
+ * The energy itself stays the function that its parameters make, so gradients are exact, and a saved model needs no more
+ * than its parameters. The limit is not saved with a model or a trainer: set it where the model is made.
+ * @param limit finite and above 0; 0 (the default): none.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_model_set_spectral_limit(ebm_model *model, double limit);
+/** The limit on the norms of matrices. @param limit receives it. @since 0.1 */
+EBM_API ebm_status ebm_model_get_spectral_limit(const ebm_model *model, double *limit);
+
+/**
  * Sets the parameters by the model's rule for starting values; the energies of energies.h state theirs.
  * @param seed any value: the same seed gives the same bits everywhere.
  * Errors: EBM_ERR_STATE (the model has no rule), EBM_ERR_CALLBACK, EBM_ERR_NONFINITE.

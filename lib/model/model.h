@@ -42,6 +42,9 @@ struct ebm_model {
 
     float *partial; /* parameter gradients of chunks */
     int64_t partial_bytes;
+    double spectral_limit; /* of matrices' norms, after a training step; 0: none */
+    float *spectral;       /* working memory for that */
+    int64_t spectral_bytes;
 };
 
 ebm_context *ebm__model_context(const ebm_model *model);

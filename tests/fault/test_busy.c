@@ -106,6 +106,8 @@ static void try_model(fixture *f) {
     expect(busy, ebm_model_set_mixed_grad, m, NULL);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
     expect(busy, ebm_model_get_sign, m, &number);
+    expect(busy, ebm_model_set_spectral_limit, m, 0);
+    expect(busy, ebm_model_get_spectral_limit, m, energy);
     expect(busy, ebm_model_set_concurrent, m, 0);
     expect(busy, ebm_model_get_concurrent, m, &number);
     expect(busy, ebm_model_energy, m, ROWS, f->data, energy);
