@@ -64,7 +64,7 @@ static ebm_status fit(job *j) {
     float **x = points[j->set];
     ebm_model *model = NULL;
     double log_z = NAN;
-    ebm_status status = toys2d_create(NULL, seed, PART_SIZES[TRAIN], x[TRAIN], &model);
+    ebm_status status = toys2d_create(NULL, seed, &model);
     if (status == EBM_OK) {
         status = toys2d_train(NULL, model, OBJECTIVES[j->objective], share, seed, PART_SIZES[TRAIN], x[TRAIN]);
     }

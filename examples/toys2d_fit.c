@@ -15,8 +15,8 @@
     } while (0)
 
 /* The network: the same for all. */
-enum { N_LAYERS = 3, WIDTH = 128 };
-static const int64_t WIDTHS[N_LAYERS] = {WIDTH, WIDTH, WIDTH};
+enum { N_LAYERS = 3 };
+static const int64_t WIDTHS[N_LAYERS] = {128, 128, 128};
 
 /*
  * The settings: the same for all sets, chosen by the validation points. Score matching sees no more than the slope of E
@@ -51,26 +51,9 @@ static const double STEP_SIZE = 0.004; /* of MALA */
 static const double LADDER[] = {1, 2.3, 5.2, 12};
 static const recipe LADDER_RECIPE = {400, 256, 1e-4, 0, 0};
 
-/*
- * A unit of the first layer bends along the line w . x + b = 0. Biases of 0, the library's rule, put all of these lines
- * through the origin, which is right for many dimensions; in two, the network is then slow to learn what lies away
- * from it. So every line goes through one of the points.
- */
-static ebm_status spread_first_layer(ebm_model *model, int64_t n, const float *x) {
-    float weight[WIDTH * 2];
-    float bias[WIDTH];
-    TRY(ebm_model_get_tensor(model, "layer1.weight", WIDTH * 2, weight));
-    for (int64_t i = 0; i < WIDTH; i++) {
-        const float *point = x + 2 * (i % n);
-        bias[i] = -weight[2 * i] * point[0] - weight[2 * i + 1] * point[1];
-    }
-    return ebm_model_set_tensor(model, "layer1.bias", WIDTH, bias);
-}
-
-ebm_status toys2d_create(ebm_context *context, uint64_t seed, int64_t n, const float *x, ebm_model **model) {
+ebm_status toys2d_create(ebm_context *context, uint64_t seed, ebm_model **model) {
     TRY(ebm_mlp_create(context, 2, N_LAYERS, WIDTHS, EBM_ACT_SILU, model));
-    TRY(ebm_model_init_params(*model, seed));
-    return spread_first_layer(*model, n, x);
+    return ebm_model_init_params(*model, seed);
 }
 
 static ebm_status make_sampler(ebm_context *context, ebm_model *model, bool on_ladder, uint64_t seed, const float *x,

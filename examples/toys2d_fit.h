@@ -10,11 +10,8 @@
 
 enum { TOYS2D_GRID = 240, TOYS2D_CELLS = TOYS2D_GRID * TOYS2D_GRID };
 
-/*
- * A network for points such as the n in x, at its starting values.
- * Errors: those of the library.
- */
-ebm_status toys2d_create(ebm_context *context, uint64_t seed, int64_t n, const float *x, ebm_model **model);
+/* The network, at its starting values. */
+ebm_status toys2d_create(ebm_context *context, uint64_t seed, ebm_model **model);
 
 /*
  * Trains it by one of EBM_OBJECTIVE_... on n points and leaves it with the averaged parameters. `share` of the full

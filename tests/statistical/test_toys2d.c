@@ -68,7 +68,7 @@ static void every_mode_is_found(int objective, double least_log_likelihood, doub
     double mean;
     ebm_model *model = NULL;
     sets2d_draw(EIGHT_GAUSSIANS, 1000, TRAINING_POINTS, x);
-    STAT_OK(toys2d_create(NULL, 1, TRAINING_POINTS, x, &model));
+    STAT_OK(toys2d_create(NULL, 1, &model));
     STAT_OK(toys2d_train(NULL, model, objective, 0.25, 1, TRAINING_POINTS, x));
     STAT_OK(toys2d_density(model, &log_z, density));
     toys2d_masses(EIGHT_GAUSSIANS, density, mass);
