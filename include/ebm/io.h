@@ -94,6 +94,26 @@ EBM_API ebm_status ebm_read_csv_shape(const char *path, int32_t header_lines, in
  */
 EBM_API ebm_status ebm_read_csv(const char *path, int32_t header_lines, int64_t first, int64_t n, int64_t row_size,
                                 float *out);
+
+/**
+ * Makes numbers from a grid, as pixels are, into data with a density, and scales them: x <- (x + width u) scale + shift
+ * with u uniform on [0, 1) (dequantisation: Theis, van den Oord and Bethge 2016, sec. 3.1). Bytes become data in [0, 1]
+ * by width 1, scale 1/256, shift 0. In double, rounded once to float, which may give the upper end itself.
+ *
+ * u is a function of seed and of a float's number alone: first, first + 1, ... . So it does not matter into how many
+ * calls the data are cut, and a batch that is read again is the same again.
+ * @param first the number of x[0], 0 or more: its place in all the data.
+ * @param n floats.
+ * @param x n floats, finite; they are overwritten.
+ * @param width finite, 0 (no noise) or more.
+ * @param scale finite, not 0.
+ * @param shift finite.
+ * Errors: EBM_ERR_ARG, also when a result would not be finite.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_scale(int64_t first, int64_t n, float *x, uint64_t seed, double width, double scale,
+                             double shift);
+
 /*
  * --- a trainer, to go on with as if nothing had come between
  * --------------------------------------------------------------

@@ -30,7 +30,8 @@ enum {
     EBM__STREAM_PERTURB = 17, /* noise of the objectives on data */
     EBM__STREAM_SLICE = 18,   /* directions of sliced score matching */
     EBM__STREAM_CONTRAST = 19, /* rows of noise that data are told from */
-    EBM__STREAM_PROJECTION = 24 /* the direction that chains are watched along */
+    EBM__STREAM_DEQUANTISE = 20, /* of ebm_scale */
+    EBM__STREAM_PROJECTION = 21 /* the direction that chains are watched along */
 };
 
 /*

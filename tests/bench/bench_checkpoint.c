@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A trainer's file of 10 million floats beside a plain write and fsync of as many bytes: bench_checkpoint <folder>
- * [quick].
+ * A trainer's file of 10 million floats beside a plain write, fsync and rename of as many bytes, and loading it beside a
+ * plain read, in turn; medians. bench_checkpoint <folder> [quick], with the folder on the disk that is meant.
  */
 #include "bench.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,9 +34,12 @@ static int32_t flat_param_grad(int64_t n, int64_t dim, const float *x, const flo
     return flat_energy(n, dim, x, theta, energy, NULL, user_data);
 }
 
-static void write_plainly(const char *path, const void *bytes, int64_t n) {
+/* What a program does that wants the bytes to last, and no more: write, fsync, rename, fsync of the folder. */
+static void write_plainly(const char *folder, const char *path, const void *bytes, int64_t n) {
+    char temporary[PATH_MAX + 8];
     const char *next = bytes;
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     bench_require(fd >= 0, "open");
     while (n > 0) {
         ssize_t done = write(fd, next, (size_t)n);
@@ -46,6 +48,35 @@ static void write_plainly(const char *path, const void *bytes, int64_t n) {
         n -= done;
     }
     bench_require(fsync(fd) == 0 && close(fd) == 0, "fsync");
+    int folder_fd = open(folder, O_RDONLY | O_DIRECTORY);
+    bench_require(folder_fd >= 0 && rename(temporary, path) == 0 && fsync(folder_fd) == 0 && close(folder_fd) == 0,
+                  "rename");
+}
+
+/* Into memory that is new, as that of a program which has just been started. */
+static void read_plainly(const char *path, int64_t n) {
+    char *bytes = malloc((size_t)n);
+    int fd = open(path, O_RDONLY);
+    bench_require(bytes != NULL && fd >= 0, "open");
+    for (int64_t at = 0; at < n;) {
+        ssize_t got = read(fd, bytes + at, (size_t)(n - at));
+        bench_require(got > 0, "read");
+        at += got;
+    }
+    bench_require(close(fd) == 0, "close");
+    free(bytes);
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A disk's times have no least that means anything. */
+static double median(int n, double *values) {
+    qsort(values, (size_t)n, sizeof *values, by_size);
+    return n % 2 != 0 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
 int main(int argc, char **argv) {
@@ -71,23 +102,35 @@ int main(int argc, char **argv) {
     bench_require(ebm_trainer_create(NULL, model, sampler, &trainer) == EBM_OK, "trainer");
     bench_require(ebm_trainer_set_average(trainer, 0.99) == EBM_OK, "average");
     bench_require(ebm_trainer_step(trainer, 1, x) == EBM_OK, "step");
-    double least_save = INFINITY;
-    double least_load = INFINITY;
-    double least_plain = INFINITY;
-    for (int i = 0; i < (quick ? 2 : 15); i++) {
-        double start = bench_now();
+    enum { MOST = 21, SAVE = 0, WRITE, LOAD, READ, N_KINDS };
+    static const char *const names[N_KINDS][2] = {
+        {"save", "library"}, {"save", "write+fsync"}, {"load", "library"}, {"load", "read"}};
+    double times[N_KINDS][MOST];
+    double save_ratio[MOST];
+    double load_ratio[MOST];
+    int n_rounds = quick ? 2 : MOST;
+    const int64_t n_bytes = 4 * n * (int64_t)sizeof *values;
+    for (int i = 0; i < n_rounds; i++) {
+        double at[N_KINDS + 1] = {bench_now()};
         bench_require(ebm_trainer_save(trainer, ours) == EBM_OK, "save");
-        double middle = bench_now();
-        write_plainly(plain, values, 4 * n * (int64_t)sizeof *values);
-        double end = bench_now();
+        at[1] = bench_now();
+        write_plainly(argv[1], plain, values, n_bytes);
+        at[2] = bench_now();
         bench_require(ebm_trainer_load(trainer, ours) == EBM_OK, "load");
-        bench_keep_least(&least_save, middle - start);
-        bench_keep_least(&least_plain, end - middle);
-        bench_keep_least(&least_load, bench_now() - end);
+        at[3] = bench_now();
+        read_plainly(plain, n_bytes);
+        at[4] = bench_now();
+        for (int k = 0; k < N_KINDS; k++) {
+            times[k][i] = at[k + 1] - at[k];
+        }
+        save_ratio[i] = times[SAVE][i] / times[WRITE][i];
+        load_ratio[i] = times[LOAD][i] / times[READ][i];
     }
-    bench_print("checkpoint", "save", "library", 1e3 * least_save, "ms");
-    bench_print("checkpoint", "save", "write+fsync", 1e3 * least_plain, "ms");
-    bench_print("checkpoint", "load", "library", 1e3 * least_load, "ms");
+    for (int k = 0; k < N_KINDS; k++) {
+        bench_print("checkpoint", names[k][0], names[k][1], 1e3 * median(n_rounds, times[k]), "ms");
+    }
+    bench_print("checkpoint", "save", "ratio", median(n_rounds, save_ratio), "1");
+    bench_print("checkpoint", "load", "ratio", median(n_rounds, load_ratio), "1");
     unlink(ours);
     unlink(plain);
     free(values);
