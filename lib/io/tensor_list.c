@@ -56,6 +56,8 @@ static bool is_good_integer(int32_t check, int64_t value) {
             return value >= 0 && value <= 1;
         case EBM__ONE_OF_3:
             return value >= 0 && value <= 2;
+        case EBM__ONE_OF_8:
+            return value >= 0 && value <= 7;
         default:
             return true;
     }

@@ -19,7 +19,8 @@ enum {
     EBM__SHARE,  /* 0 to 1 */
     EBM__COUNT,  /* 0 to 2^62: one more fits too */
     EBM__FLAG,   /* 0 or 1: a bool */
-    EBM__ONE_OF_3 /* 0 to 2 */
+    EBM__ONE_OF_3, /* 0 to 2 */
+    EBM__ONE_OF_8  /* 0 to 7 */
 };
 
 typedef struct ebm__tensor_place {

@@ -54,6 +54,8 @@ static void look_for_parts(restoring *r) {
     parts->chains.gradients = find(r, EBM__GROUP_CHAIN, EBM__NAME_GRADIENTS) != NULL;
     parts->chains.energies = parts->chains.gradients || find(r, EBM__GROUP_CHAIN, EBM__NAME_ENERGIES) != NULL;
     parts->chains.trajectories = find(r, EBM__GROUP_CHAIN, EBM__NAME_TRAJECTORIES) != NULL;
+    parts->chains.ages = find(r, EBM__GROUP_CHAIN, EBM__NAME_AGES) != NULL;
+    parts->traces = r->trainer->sampler != NULL && find(r, EBM__GROUP_HEALTH, EBM__NAME_TRACES) != NULL;
     parts->chains.buffer = find(r, EBM__GROUP_CHAIN, EBM__NAME_BUFFER) != NULL;
     parts->mask = find(r, EBM__GROUP_CHAIN, EBM__NAME_MASK) != NULL;
     parts->moments = find(r, EBM__GROUP_OPTIMIZER, EBM__NAME_MOMENTS) != NULL;
@@ -154,6 +156,7 @@ static ebm_status set_trainer(const restoring *r) {
     EBM__TRY(ebm_trainer_set_noise_levels(trainer, s->n_noise_levels, s->noise_levels));
     EBM__TRY(ebm_trainer_set_noise_ratio(trainer, s->noise_ratio));
     EBM__TRY(ebm_trainer_set_difference_step(trainer, s->difference_step));
+    EBM__TRY(ebm_trainer_set_health_record(trainer, s->health_record));
     return ebm_trainer_set_gap_limit(trainer, s->gap_limit);
 }
 
@@ -183,6 +186,9 @@ static ebm_status make_fresh(restoring *r) {
     if (r->state.parts.covariance != 0) {
         EBM__TRY(ebm__noise_gaussian_make(context, model->dim, r->state.parts.covariance, "the noise",
                                           &r->fresh_trainer->noise.gaussian));
+    }
+    if (r->state.parts.traces) {
+        EBM__TRY(ebm__health_reserve(r->fresh_trainer, "the health record"));
     }
     if (r->state.parts.moments) {
         EBM__TRY(ebm__optimizer_prepare(r->fresh_trainer, "the optimizer's state"));
@@ -240,6 +246,7 @@ static ebm_status fill(restoring *r) {
 static void take_trainer(ebm_trainer *to, ebm_trainer *from) {
     ebm__optimizer optimizer = to->optimizer;
     float *average = to->average;
+    ebm__health health = to->health;
     from->settings.progress = to->settings.progress;
     from->settings.progress_data = to->settings.progress_data;
     from->settings.progress_every = to->settings.progress_every;
@@ -260,6 +267,8 @@ static void take_trainer(ebm_trainer *to, ebm_trainer *from) {
         ebm__noise_replace(to, &from->noise);
         from->noise.gaussian = (ebm__noise_gaussian){0};
     }
+    to->health = from->health;
+    from->health = health;
     from->optimizer = optimizer;
     from->average = average;
 }

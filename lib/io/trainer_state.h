@@ -14,6 +14,7 @@ typedef struct ebm__trainer_parts {
     bool moments; /* of the optimizer */
     bool average;
     int32_t covariance; /* of the noise that was fitted; 0: none was */
+    bool traces;        /* of the health record */
 } ebm__trainer_parts;
 
 /*
@@ -47,11 +48,14 @@ ebm_status ebm__list_progress(ebm__tensor_list *list, const ebm__trainer_state *
 #define EBM__GROUP_OPTIMIZER "opt"
 #define EBM__GROUP_CHAIN "chain"
 #define EBM__GROUP_RANDOM "rng"
+#define EBM__GROUP_HEALTH "health"
 #define EBM__NAME_MOMENTS "first_moment"
 #define EBM__NAME_LEVELS "noise_levels"
 #define EBM__NAME_FACTOR "noise_factor"
 #define EBM__NAME_COUNT "count"
 #define EBM__NAME_STATES "states"
+#define EBM__NAME_AGES "age"
+#define EBM__NAME_TRACES "traces"
 #define EBM__NAME_MOMENTA "momenta"
 #define EBM__NAME_ENERGIES "energy"
 #define EBM__NAME_GRADIENTS "gradient"

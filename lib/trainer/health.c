@@ -43,7 +43,7 @@ ebm_status ebm__health_reserve(ebm_trainer *trainer, const char *caller) {
                   {&h->traced, EBM__TRACED * m, sizeof *h->traced},
                   {&h->work, 2 * dim, sizeof *h->work},
                   {&h->direction, dim, sizeof *h->direction}};
-    if (h->off || h->direction != NULL) {
+    if (h->direction != NULL) {
         return EBM_OK;
     }
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
@@ -58,7 +58,7 @@ ebm_status ebm__health_reserve(ebm_trainer *trainer, const char *caller) {
 
 void ebm__health_begin(ebm_trainer *trainer) {
     const ebm_sampler *s = trainer->sampler;
-    if (!trainer->health.off) {
+    if (trainer->settings.health_record != 0) {
         memcpy(trainer->health.start, s->x, (size_t)(s->n_chains * s->dim) * sizeof(float));
     }
 }
@@ -188,7 +188,7 @@ static void measure_traces(const ebm_trainer *trainer, int64_t n) {
 
 void ebm__health_measure(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
     ebm__batch_health *h = &report->health;
-    if (trainer->health.off) {
+    if (trainer->settings.health_record == 0) {
         return;
     }
     h->drift = NAN;
@@ -201,7 +201,7 @@ void ebm__health_measure(ebm_trainer *trainer, int64_t n, ebm__trainer_report *r
 
 void ebm__health_complete(const ebm_trainer *trainer, ebm__trainer_report *report) {
     double *number = report->health.number;
-    if (trainer->health.off) {
+    if (trainer->settings.health_record == 0) {
         return;
     }
     number[EBM_HEALTH_ENERGY_DATA] = report->energy_data;
@@ -226,6 +226,11 @@ static double rhat(double n, int64_t m, const double *sum, const double *square)
     return between > 0 ? sqrt((n - 1) / n + between / within) : NAN;
 }
 
+static void clear_traces(ebm__health *h, int64_t m) {
+    h->traced_steps = 0;
+    memset(h->trace, 0, (size_t)(2 * EBM__TRACED * m) * sizeof *h->trace);
+}
+
 static void trace(ebm__health *h, int64_t m) {
     double *sum = h->trace;
     double *square = h->trace + EBM__TRACED * m;
@@ -238,20 +243,33 @@ static void trace(ebm__health *h, int64_t m) {
         return;
     }
     h->rhat = fmax(rhat(EBM__WINDOW_STEPS, m, sum, square), rhat(EBM__WINDOW_STEPS, m, sum + m, square + m));
-    h->traced_steps = 0;
-    memset(h->trace, 0, (size_t)(2 * EBM__TRACED * m) * sizeof *h->trace);
+    clear_traces(h, m);
+}
+
+void ebm__health_forget(ebm_trainer *trainer) {
+    ebm__health *h = &trainer->health;
+    const ebm__health kept = *h;
+    *h = (ebm__health){.rhat = NAN,
+                       .start = kept.start,
+                       .trace = kept.trace,
+                       .traced = kept.traced,
+                       .work = kept.work,
+                       .direction = kept.direction};
+    if (h->trace != NULL) {
+        clear_traces(h, trainer->sampler->n_chains);
+    }
 }
 
 void ebm__health_finish(ebm_trainer *trainer) {
     ebm__health *h = &trainer->health;
     const ebm__batch_health *batch = &trainer->report.health;
-    if (h->off || !trainer->report.has_chains) {
+    if (trainer->settings.health_record == 0 || !trainer->report.has_chains) {
         return;
     }
     if (trainer->sampler->n_chains > 1 && ebm__sampler_all_go_on(trainer->sampler)) {
         trace(h, trainer->sampler->n_chains);
-    } else {
-        h->traced_steps = 0;
+    } else if (h->traced_steps > 0) { /* they did until now */
+        clear_traces(h, trainer->sampler->n_chains);
         h->rhat = NAN;
     }
     trainer->report.health.number[EBM_HEALTH_RHAT] = h->rhat;

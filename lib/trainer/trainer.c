@@ -58,6 +58,7 @@ static const ebm__trainer_settings DEFAULTS = {
     .data_noise = 0.0,
     .average_decay = 0.0,
     .gap_limit = INFINITY,
+    .health_record = 1,
     .difference_step = 0x1p-8,
     .noise_ratio = 1,
     .n_noise_levels = 1,

@@ -37,6 +37,7 @@ typedef struct ebm__trainer_settings {
     double data_noise;
     double average_decay; /* 0: no average */
     double gap_limit;
+    int32_t health_record; /* 1: steps are recorded */
     double difference_step;
     int64_t noise_ratio;
     int32_t n_noise_levels;
