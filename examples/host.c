@@ -38,7 +38,7 @@ int main(void) {
     check(ebm_sampler_set_step_size(sampler, 1.0));
     check(ebm_trainer_create(NULL, model, sampler, &trainer));
     check(ebm_trainer_set_learning_rate(trainer, 0.02));
-    check(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0.0, 800));
+    check(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_LINEAR, 0, 800, 0.0));
     check(ebm_trainer_fit(trainer, 2000, data, 50));  /* 50 epochs of 16 batches */
     check(ebm_sampler_draw(sampler, 100, 10, draws)); /* 100 draws of all chains, 10 steps apart */
 

@@ -72,7 +72,7 @@ int main() try {
     check(ebm_trainer_create(nullptr, model, sampler, &trainer));
     std::unique_ptr<ebm_trainer, decltype(&ebm_trainer_destroy)> own_trainer(trainer, ebm_trainer_destroy);
     check(ebm_trainer_set_learning_rate(trainer, 0.02));
-    check(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0.0, 40 * 32));
+    check(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_LINEAR, 0, 40 * 32, 0.0));
     check(ebm_trainer_fit(trainer, static_cast<int64_t>(data.size()), data.data(), 40));
 
     std::vector<float> draws(50 * 512);

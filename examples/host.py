@@ -19,7 +19,7 @@ floats, doubles = ctypes.POINTER(ctypes.c_float), ctypes.POINTER(ctypes.c_double
 ENERGY = ctypes.CFUNCTYPE(i32, i64, i64, floats, floats, doubles, floats, ptr)
 PARAM_GRAD = ctypes.CFUNCTYPE(i32, i64, i64, floats, floats, floats, doubles, floats, ptr)
 CB_OK, CB_FAILED = 0, -1
-KERNEL_MALA, DECAY_LINEAR = 2, 1
+KERNEL_MALA, SCHEDULED_LEARNING_RATE, SCHEDULE_LINEAR = 2, 1, 1
 
 # Without argtypes ctypes passes every number as a C int, which cuts off 64-bit sizes.
 ebm.ebm_last_error.restype = ctypes.c_char_p
@@ -33,7 +33,7 @@ for name, *argtypes in [
     ("sampler_draw", ptr, i64, i64, floats),
     ("trainer_create", ptr, ptr, ptr, ptr),
     ("trainer_set_learning_rate", ptr, f64),
-    ("trainer_set_learning_rate_decay", ptr, i32, f64, i64),
+    ("trainer_set_schedule", ptr, i32, i32, i64, i64, f64),
     ("trainer_fit", ptr, i64, floats, i64),
     ("trainer_request_stop", ptr),
     ("model_destroy", ptr),
@@ -104,7 +104,7 @@ call("sampler_set_kernel", sampler, KERNEL_MALA)
 call("sampler_set_step_size", sampler, 0.3)
 call("trainer_create", None, model, sampler, ctypes.byref(trainer))
 call("trainer_set_learning_rate", trainer, 0.05)
-call("trainer_set_learning_rate_decay", trainer, DECAY_LINEAR, 0.0, 20 * 32)  # 20 epochs of 32 batches
+call("trainer_set_schedule", trainer, SCHEDULED_LEARNING_RATE, SCHEDULE_LINEAR, 0, 20 * 32, 0.0)  # 20 epochs of 32
 
 # Trap 2: Python's own handler of Ctrl-C would raise inside a callback. Ours only asks the library to stop; the call then
 # returns an error, and KeyboardInterrupt is raised here, outside of it.

@@ -28,6 +28,7 @@
 #include <ebm/io.h>
 #include <ebm/model.h>
 #include <ebm/objectives.h>
+#include <ebm/schedules.h>
 #include <ebm/sampler.h>
 #include <ebm/status.h>
 #include <ebm/tempering.h>

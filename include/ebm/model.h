@@ -51,6 +51,17 @@ typedef int32_t (*ebm_energy_fn)(int64_t n, int64_t dim, const float *x, const f
 typedef int32_t (*ebm_param_grad_fn)(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
                                      double *energy, float *grad_theta, void *user_data);
 
+/**
+ * Computes the parameter gradient of slopes along directions: with d_i = direction_i . dE(x_i)/dx,
+ * grad_theta = sum_i weight[i] d d_i / dtheta.
+ *
+ * @param direction n x dim.
+ * @param slope receives the d_i, n doubles, or NULL when not wanted. All else is as in ebm_param_grad_fn.
+ */
+typedef int32_t (*ebm_mixed_grad_fn)(int64_t n, int64_t dim, const float *x, const float *direction,
+                                     const float *weight, const float *theta, double *slope, float *grad_theta,
+                                     void *user_data);
+
 /** Fills theta (n_params floats) with starting values that depend on the seed alone. Answers like ebm_energy_fn. */
 typedef int32_t (*ebm_init_fn)(uint64_t seed, int64_t n_params, float *theta, void *user_data);
 
@@ -192,6 +203,32 @@ EBM_API ebm_status ebm_model_set_release(ebm_model *model, ebm_release_fn releas
 EBM_API ebm_status ebm_model_set_init(ebm_model *model, ebm_init_fn init);
 
 /**
+ * Gives the model an exact derivative in theta and x together. Score matching then needs no differences of param_grad
+ * (for the second derivatives of sliced score matching: only first ones of this). The MLP and the convolutional energy
+ * bring one, and so do sums of such parts and transformed energies around them, which take over at their creation
+ * whether they have it.
+ * @param mixed_grad NULL takes it away.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_model_set_mixed_grad(ebm_model *model, ebm_mixed_grad_fn mixed_grad);
+
+/**
+ * Keeps the norms of weight matrices small: after every training step, and in ebm_model_init_params, each tensor of rank
+ * 2 or more, as a matrix of shape[0] rows, is scaled by min(1, limit / |W|) (Gouk, Frank, Pfahringer, Cree 2021). |W| is
+ * the Schatten norm of order 256: at least the largest singular value, and at most that times min(rows, columns)^(1/256)
+ * (1.02 for 256). Parameters that are set, bound or loaded stay as they are until the next step.
+ *
+ * The energy itself stays the function that its parameters make, so gradients are exact, and a saved model needs no more
+ * than its parameters. The limit is not saved with a model or a trainer: set it where the model is made.
+ * @param limit finite and above 0; 0 (the default): none.
+ * Errors: EBM_ERR_ARG.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_model_set_spectral_limit(ebm_model *model, double limit);
+/** The limit on the norms of matrices. @param limit receives it. @since 0.1 */
+EBM_API ebm_status ebm_model_get_spectral_limit(const ebm_model *model, double *limit);
+
+/**
  * Sets the parameters by the model's rule for starting values; the energies of energies.h state theirs.
  * @param seed any value: the same seed gives the same bits everywhere.
  * Errors: EBM_ERR_STATE (the model has no rule), EBM_ERR_CALLBACK, EBM_ERR_NONFINITE.
@@ -230,6 +267,19 @@ EBM_API ebm_status ebm_model_param_grad(ebm_model *model, int64_t n, const float
                                         double *energy, int64_t n_params, float *grad);
 
 /**
+ * sum_i weight[i] d/dtheta (direction_i . dE(x_i)/dx).
+ * @param direction n x dim, finite.
+ * @param weight n finite floats.
+ * @param slope receives direction_i . dE(x_i)/dx, n doubles, or NULL.
+ * @param n_params the parameter count.
+ * @param grad receives n_params floats; all else is as in ebm_model_param_grad.
+ * Errors also: EBM_ERR_STATE (the model has no mixed_grad or no param_grad callback, or no parameters).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_model_mixed_grad(ebm_model *model, int64_t n, const float *x, const float *direction,
+                                        const float *weight, double *slope, int64_t n_params, float *grad);
+
+/**
  * Compares both gradients with central differences of the energy, of fourth order: f' = (8 (f(h) - f(-h)) - (f(2h) -
  * f(-2h))) / 12h (Abramowitz and Stegun 1964, 25.3.21). An error is relative to the largest entry of the gradient it
  * belongs to; with float32 callbacks 1e-3 is good, 1e-1 wrong. The step h is max(1, |x|) / 32: scale x and theta to
@@ -244,6 +294,14 @@ EBM_API ebm_status ebm_model_param_grad(ebm_model *model, int64_t n, const float
  */
 EBM_API ebm_status ebm_model_check_gradients(ebm_model *model, int64_t n, const float *x, double *worst_x,
                                              double *worst_theta);
+/**
+ * Compares the mixed gradient with central differences of param_grad along random signs, of the same order and step as
+ * above, and its slopes with grad_x. Needs four calls of param_grad and of energy, whatever the number of parameters.
+ * @param worst receives the worst relative error; ebm_last_error() tells where. May be NULL.
+ * Errors: as ebm_model_mixed_grad.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_model_check_mixed_grad(ebm_model *model, int64_t n, const float *x, double *worst);
 
 #ifdef __cplusplus
 }

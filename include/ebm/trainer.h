@@ -29,17 +29,22 @@ typedef struct ebm_trainer ebm_trainer;
  */
 typedef int32_t (*ebm_progress_fn)(const ebm_trainer *trainer, void *user_data);
 
+/**
+ * Fills a batch, for ebm_trainer_fit_stream.
+ * @param batch its number: the steps that the trainer has made. The same number should give the same rows again, so that
+ *   training repeats itself, and goes on from a file as it would have gone on.
+ * @param n rows wanted.
+ * @param dim floats in a row.
+ * @param x receives n x dim floats, finite; it comes filled with NaN, and what is left is found.
+ * @param user_data what ebm_trainer_fit_stream was given.
+ * @return as of ebm_energy_fn.
+ */
+typedef int32_t (*ebm_batch_fn)(int64_t batch, int64_t n, int64_t dim, float *x, void *user_data);
+
 enum {
     EBM_OPT_SGD = 1,  /**< v <- mu v + g, theta <- theta - lr v; weight decay adds decay * theta to g */
     EBM_OPT_ADAM = 2, /**< Kingma and Ba 2015, algorithm 1; weight decay adds decay * theta to g. The default */
     EBM_OPT_ADAMW = 3 /**< Adam with theta <- theta - lr * decay * theta beside it (Loshchilov and Hutter 2019) */
-};
-
-enum {
-    EBM_DECAY_NONE = 0,       /**< the learning rate stays, the default */
-    EBM_DECAY_LINEAR = 1,     /**< lr (1 + (r - 1) t / n) */
-    EBM_DECAY_EXPONENTIAL = 2, /**< lr r^(t / n) */
-    EBM_DECAY_COSINE = 3      /**< lr (r + (1 - r) (1 + cos(pi t / n)) / 2) (Loshchilov and Hutter 2017) */
 };
 
 /**
@@ -73,22 +78,10 @@ EBM_API ebm_status ebm_trainer_get_seed(const ebm_trainer *trainer, uint64_t *se
 EBM_API ebm_status ebm_trainer_set_optimizer(ebm_trainer *trainer, int32_t optimizer);
 /** The optimizer. @param optimizer receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_optimizer(const ebm_trainer *trainer, int32_t *optimizer);
-/** The learning rate lr, before any decay. @param rate finite, 0 or more; default 1e-3. @since 0.1 */
+/** The learning rate lr, before any schedule (schedules.h). @param rate finite, 0 or more; default 1e-3. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_learning_rate(ebm_trainer *trainer, double rate);
 /** The learning rate as it was set. @param rate receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_learning_rate(const ebm_trainer *trainer, double *rate);
-/**
- * How the learning rate falls with the step t. After n_steps it stays at lr * final_ratio.
- * @param decay one of EBM_DECAY_... .
- * @param final_ratio r: 0 to 1, above 0 for EBM_DECAY_EXPONENTIAL.
- * @param n_steps 1 or more. Both are ignored for EBM_DECAY_NONE.
- * @since 0.1
- */
-EBM_API ebm_status ebm_trainer_set_learning_rate_decay(ebm_trainer *trainer, int32_t decay, double final_ratio,
-                                                       int64_t n_steps);
-/** The decay of the learning rate. @param decay,final_ratio,n_steps receive it; each may be NULL. @since 0.1 */
-EBM_API ebm_status ebm_trainer_get_learning_rate_decay(const ebm_trainer *trainer, int32_t *decay, double *final_ratio,
-                                                       int64_t *n_steps);
 /** mu of SGD. @param momentum 0 (the default) to below 1. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_momentum(ebm_trainer *trainer, double momentum);
 /** The momentum. @param momentum receives it. @since 0.1 */
@@ -113,13 +106,13 @@ EBM_API ebm_status ebm_trainer_get_weight_decay(const ebm_trainer *trainer, doub
 EBM_API ebm_status ebm_trainer_set_grad_clip(ebm_trainer *trainer, double norm);
 /** The clip of the gradient in theta. @param norm receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_grad_clip(const ebm_trainer *trainer, double *norm);
-/** MCMC steps for each batch of negatives. @param k 1 or more; default 20. @since 0.1 */
+/** MCMC steps for each batch of negatives, before any schedule. @param k 1 or more; default 20. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_mcmc_steps(ebm_trainer *trainer, int64_t k);
 /** MCMC steps for each batch of negatives. @param k receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_mcmc_steps(const ebm_trainer *trainer, int64_t *k);
-/** Rows of data in a step of ebm_trainer_fit. @param n 1 or more; default 128. @since 0.1 */
+/** Rows of data in a step of ebm_trainer_fit and ..._fit_stream. @param n 1 or more; default 128. @since 0.1 */
 EBM_API ebm_status ebm_trainer_set_batch_size(ebm_trainer *trainer, int64_t n);
-/** Rows of data in a step of ebm_trainer_fit. @param n receives it. @since 0.1 */
+/** Rows of data in a step. @param n receives it. @since 0.1 */
 EBM_API ebm_status ebm_trainer_get_batch_size(const ebm_trainer *trainer, int64_t *n);
 /**
  * alpha of the likelihood's energy penalty, which keeps energies near 0 (Du and Mordatch 2019, sec. 3.3).
@@ -203,6 +196,20 @@ EBM_API ebm_status ebm_trainer_step(ebm_trainer *trainer, int64_t n, const float
  */
 EBM_API ebm_status ebm_trainer_fit(ebm_trainer *trainer, int64_t n, const float *x, int64_t n_epochs);
 /**
+ * Steps over batches that a function brings, for data that come as a stream or are larger than memory; each of as many
+ * rows as ebm_trainer_set_batch_size says. No order is drawn and no epoch counted: that is the function's.
+ *
+ * A batch that could not be used, since the function or the step failed, is asked for again by the next call. So a run
+ * of N steps goes on, also after ebm_trainer_load, with n_steps = N - ebm_trainer_get_steps.
+ * @param fn called in the calling thread, before each step. The trainer is busy then, model and sampler are not.
+ * @param user_data handed to fn, not owned.
+ * @param n_steps 0 or more.
+ * Errors: as ebm_trainer_step, the steps made before one are kept; EBM_ERR_CALLBACK and EBM_ERR_STOPPED also by fn's
+ * answer; EBM_ERR_NONFINITE (a float of the batch is not finite).
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_fit_stream(ebm_trainer *trainer, ebm_batch_fn fn, void *user_data, int64_t n_steps);
+/**
  * The gradient of the loss on a batch, for a host with its own optimizer: moves the chains as a step does, updates
  * nothing, leaves out weight decay and clip.
  * @param n rows.
@@ -273,8 +280,6 @@ EBM_API ebm_status ebm_trainer_get_grad_norm(const ebm_trainer *trainer, double 
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_get_acceptance(const ebm_trainer *trainer, double *rate);
-/** The learning rate after decay that the next step will use. @param rate receives it; no step is needed. @since 0.1 */
-EBM_API ebm_status ebm_trainer_get_current_learning_rate(const ebm_trainer *trainer, double *rate);
 
 #ifdef __cplusplus
 }

@@ -86,25 +86,14 @@ EBM__INLINE void apply(int32_t activation, v_float z, v_float *h, v_float *slope
 }
 
 EBM__INLINE void activate_run(int32_t activation, int64_t count, const float *bias, float *h, float *slope) {
-    int64_t i = 0;
-    v_float value;
-    v_float its_slope;
-    for (; i + EBM__LANES <= count; i += EBM__LANES) {
-        apply(activation, v_load(h + i) + v_load(bias + i), &value, &its_slope);
-        v_store(h + i, value);
+    for (int64_t i = 0; i < count; i += EBM__LANES) {
+        v_float value;
+        v_float its_slope;
+        apply(activation, load_some(false, h + i, count - i) + load_some(false, bias + i, count - i), &value,
+              &its_slope);
+        store_some(false, h + i, count - i, value);
         if (slope != NULL) {
-            v_store(slope + i, its_slope);
-        }
-    }
-    if (i < count) {
-        float part[2][EBM__LANES] = {{0}};
-        size_t bytes = (size_t)(count - i) * sizeof(float);
-        memcpy(part[0], h + i, bytes);
-        memcpy(part[1], bias + i, bytes);
-        apply(activation, v_load(part[0]) + v_load(part[1]), &value, &its_slope);
-        memcpy(h + i, &value, bytes);
-        if (slope != NULL) {
-            memcpy(slope + i, &its_slope, bytes);
+            store_some(false, slope + i, count - i, its_slope);
         }
     }
 }
@@ -112,8 +101,7 @@ EBM__INLINE void activate_run(int32_t activation, int64_t count, const float *bi
 /* Rows of which two or more fit are worked on together, beside as many copies of the bias: fewer ends of rows. */
 enum { TILE = 512 };
 
-EBM__INLINE void activate_rows(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h,
-                               float *slope) {
+static void activate(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h, float *slope) {
     float tile[TILE];
     int64_t together = 1;
     if (width > 0 && width <= TILE / 2 && rows > 1) {
@@ -124,17 +112,14 @@ EBM__INLINE void activate_rows(int32_t activation, int64_t rows, int64_t width, 
         bias = tile;
     }
     for (int64_t r = 0; r < rows; r += together) {
-        int64_t offset = r * width;
         int64_t count = least(together, rows - r) * width;
-        activate_run(activation, count, bias, h + offset, slope == NULL ? NULL : slope + offset);
-    }
-}
-
-static void activate(int32_t activation, int64_t rows, int64_t width, const float *bias, float *h, float *slope) {
-    switch (activation) {
-    case EBM_ACT_SILU: activate_rows(EBM_ACT_SILU, rows, width, bias, h, slope); break;
-    case EBM_ACT_SOFTPLUS: activate_rows(EBM_ACT_SOFTPLUS, rows, width, bias, h, slope); break;
-    case EBM_ACT_TANH: activate_rows(EBM_ACT_TANH, rows, width, bias, h, slope); break;
-    default: activate_rows(EBM_ACT_RELU, rows, width, bias, h, slope); break;
+        float *values = h + r * width;
+        float *slopes = slope == NULL ? NULL : slope + r * width;
+        switch (activation) {
+        case EBM_ACT_SILU: activate_run(EBM_ACT_SILU, count, bias, values, slopes); break;
+        case EBM_ACT_SOFTPLUS: activate_run(EBM_ACT_SOFTPLUS, count, bias, values, slopes); break;
+        case EBM_ACT_TANH: activate_run(EBM_ACT_TANH, count, bias, values, slopes); break;
+        default: activate_run(EBM_ACT_RELU, count, bias, values, slopes); break;
+        }
     }
 }

@@ -79,7 +79,8 @@ EBM__INLINE v_double v_high_double(v_float a) {
 }
 #endif
 
-EBM__INLINE v_float v_load_part(const float *p, int64_t n) {
+/* Ends of rows: functions of their own, as they are rare and, without masks, loops. */
+__attribute__((noinline)) static v_float v_load_part(const float *p, int64_t n) {
     v_float v = {0};
     for (int64_t i = 0; i < n; i++) {
         v[i] = p[i];
@@ -87,7 +88,7 @@ EBM__INLINE v_float v_load_part(const float *p, int64_t n) {
     return v;
 }
 
-EBM__INLINE void v_store_part(float *p, int64_t n, v_float v) {
+__attribute__((noinline)) static void v_store_part(float *p, int64_t n, v_float v) {
     for (int64_t i = 0; i < n; i++) {
         p[i] = v[i];
     }

@@ -22,6 +22,7 @@ EBM__INLINE double ratio(bool plain, const ebm__dynamics *d, float eta, const fl
     bool scaled = !plain && d->scale.of != NULL;
     for (int64_t block = 0; block < d->dim; block += SUM_LANES) {
         bool whole = block + SUM_LANES <= d->dim;
+#pragma GCC unroll 4
         for (int v = 0; v < SUM_VECTORS / 2; v++) {
             int64_t i = block + v * EBM__LANES;
             int64_t n = d->dim - i;
@@ -65,6 +66,7 @@ EBM__INLINE double leap_row(int what, const ebm__dynamics *d, const ebm__leaps *
     int64_t row = r * d->dim;
     for (int64_t block = 0; block < d->dim; block += SUM_LANES) {
         bool whole = block + SUM_LANES <= d->dim;
+#pragma GCC unroll 4
         for (int v = 0; v < SUM_VECTORS / 2; v++) {
             int64_t i = block + v * EBM__LANES;
             int64_t n = d->dim - i;
@@ -99,18 +101,14 @@ EBM__INLINE int leap_rows(int what, const ebm__dynamics *d, int64_t n, const ebm
     return all_zero(not_finite) ? 0 : 1;
 }
 
-/* The usual ones are compiled each for itself. */
+/* The usual ones are compiled each for itself; the rest look at `what` on their way. */
 static int leap(const ebm__dynamics *d, int64_t n, const ebm__leaps *l) {
     int what = (l->grad != NULL ? KICKS : 0) | (l->drift != NULL ? DRIFTS : 0) | (l->square != NULL ? SQUARES : 0) |
                (is_plain(d) ? PLAIN : 0);
     switch (what) {
         case KICKS | DRIFTS: return leap_rows(KICKS | DRIFTS, d, n, l);
         case KICKS | DRIFTS | PLAIN: return leap_rows(KICKS | DRIFTS | PLAIN, d, n, l);
-        case KICKS: return leap_rows(KICKS, d, n, l);
         case KICKS | PLAIN: return leap_rows(KICKS | PLAIN, d, n, l);
-        case KICKS | SQUARES: return leap_rows(KICKS | SQUARES, d, n, l);
-        case KICKS | SQUARES | PLAIN: return leap_rows(KICKS | SQUARES | PLAIN, d, n, l);
-        case SQUARES | PLAIN: return leap_rows(SQUARES | PLAIN, d, n, l);
         default: return leap_rows(what, d, n, l);
     }
 }
@@ -141,21 +139,23 @@ EBM__INLINE double sum_of_product(v_double sum[PRODUCT_VECTORS][PRODUCTS], int k
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-EBM__INLINE v_double load_doubles(bool whole, const float *p, int64_t n) {
+__attribute__((noinline)) static v_double load_part_doubles(const float *p, int64_t n) {
     float some[EBM__LANES / 2] = {0};
-    if (whole || n >= EBM__LANES / 2) {
-        return v_load_double(p);
-    }
     for (int64_t i = 0; i < n; i++) {
         some[i] = p[i];
     }
     return v_load_double(some);
 }
 
+EBM__INLINE v_double load_doubles(bool whole, const float *p, int64_t n) {
+    return whole || n >= EBM__LANES / 2 ? v_load_double(p) : load_part_doubles(p, n);
+}
+
 static int straight(int64_t dim, const ebm__branch *left, const ebm__branch *right) {
     v_double sum[PRODUCT_VECTORS][PRODUCTS] = {{{0}}};
     for (int64_t block = 0; block < dim; block += PRODUCT_LANES) {
         bool whole = block + PRODUCT_LANES <= dim;
+#pragma GCC unroll 4
         for (int v = 0; v < PRODUCT_VECTORS; v++) {
             int64_t i = block + v * (EBM__LANES / 2);
             int64_t n = dim - i;
@@ -216,13 +216,14 @@ EBM__INLINE void baoab_group(bool plain, const ebm__dynamics *d, const ebm__damp
     }
 }
 
-EBM__INLINE int baoab_run(bool plain, const ebm__dynamics *d, const ebm__damping *damping, float half,
-                          const ebm__sequence *sequence, int64_t first, int64_t count, const float *x, const float *w,
-                          const float *grad, float *x_next, float *w_next, double *grad_square) {
+static int baoab(const ebm__dynamics *d, const ebm__damping *damping, float half, const ebm__sequence *sequence,
+                 int64_t first, int64_t count, const float *x, const float *w, const float *grad, float *x_next,
+                 float *w_next, double *grad_square) {
     generator g = begin(sequence);
     v_double squares[SUM_VECTORS] = {{0}};
     v_float not_finite = v_set(0.0F);
-    bool scaled = !plain && d->scale.of != NULL;
+    bool plain = is_plain(d);
+    bool scaled = d->scale.of != NULL;
     int64_t at = scaled ? first % d->scale.period : 0;
     for (int64_t done = 0, n = 0; done < count; done += n) {
         int64_t skip = (first + done) % EBM__GROUP;
@@ -254,13 +255,4 @@ EBM__INLINE int baoab_run(bool plain, const ebm__dynamics *d, const ebm__damping
     }
     *grad_square += sum_of_lanes(squares);
     return all_zero(not_finite) ? 0 : 1;
-}
-
-static int baoab(const ebm__dynamics *d, const ebm__damping *damping, float half, const ebm__sequence *sequence,
-                 int64_t first, int64_t count, const float *x, const float *w, const float *grad, float *x_next,
-                 float *w_next, double *grad_square) {
-    if (is_plain(d)) {
-        return baoab_run(true, d, damping, half, sequence, first, count, x, w, grad, x_next, w_next, grad_square);
-    }
-    return baoab_run(false, d, damping, half, sequence, first, count, x, w, grad, x_next, w_next, grad_square);
 }

@@ -72,7 +72,7 @@ EBM__INLINE void move_group(int kind, const moves *m, const float *z, const floa
 }
 
 /* A part of a group, n elements from `skip` on, as a whole group with zeros for the rest. */
-static const float *widen(const float *from, int64_t skip, int64_t n, float group[EBM__GROUP]) {
+__attribute__((noinline)) static const float *widen(const float *from, int64_t skip, int64_t n, float group[EBM__GROUP]) {
     memset(group, 0, EBM__GROUP * sizeof *group);
     memcpy(group + skip, from, (size_t)n * sizeof *from);
     return group;
@@ -84,10 +84,24 @@ EBM__INLINE int64_t next_at(const ebm__scale *scale, int64_t at) {
     return at < scale->period ? at : at - scale->period;
 }
 
-EBM__INLINE int move(int kind, bool scaled, const moves *m, const ebm__sequence *sequence, int64_t first, int64_t count,
-                     const float *x, const float *grad, float *x_next, double *grad_square) {
+EBM__INLINE void move_group_as(int kind, const moves *m, const float *z, const float *x, const float *grad,
+                               const float *scale, float *x_next, v_float *not_finite) {
+    switch (kind) {
+    case FREE: move_group(FREE, m, z, x, grad, scale, x_next, not_finite); break;
+    case CUT: move_group(CUT, m, z, x, grad, scale, x_next, not_finite); break;
+    default: move_group(MIRRORED, m, z, x, grad, scale, x_next, not_finite); break;
+    }
+}
+
+/* The kinds part inside each group, not around the run: a look for every 64 elements costs nothing that is seen. */
+static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
+                    const float *x, const float *grad, float *x_next, double *grad_square) {
+    const moves m = prepare(pass);
+    const ebm__scale *scale = &m.pass.scale;
+    bool scaled = scale->of != NULL;
+    bool bounded = pass->lo > -INFINITY || pass->hi < INFINITY;
+    int kind = bounded && pass->reflect ? MIRRORED : bounded || pass->clip < INFINITY ? CUT : FREE;
     generator g = begin(sequence);
-    const ebm__scale *scale = &m->pass.scale;
     v_double squares[SUM_VECTORS] = {{0}};
     v_float not_finite = v_set(0.0F);
     float z[EBM__GROUP] = {0};
@@ -95,7 +109,7 @@ EBM__INLINE int move(int kind, bool scaled, const moves *m, const ebm__sequence 
     for (int64_t done = 0, n = 0; done < count; done += n) {
         int64_t skip = (first + done) % EBM__GROUP;
         n = least(EBM__GROUP - skip, count - done);
-        if (m->pass.sigma != 0.0F) {
+        if (m.pass.sigma != 0.0F) {
             normal_group(&g, (first + done) / EBM__GROUP, z);
         }
         const float *s = scaled ? scale->of + at : NULL;
@@ -111,7 +125,7 @@ EBM__INLINE int move(int kind, bool scaled, const moves *m, const ebm__sequence 
             s = scaled ? widen(s, skip, n, part[3]) : NULL;
             to = part[1];
         }
-        move_group(kind, m, from_z, from_x, from_grad, s, to, &not_finite);
+        move_group_as(kind, &m, from_z, from_x, from_grad, s, to, &not_finite);
         if (grad != NULL) {
             add_group_squares(from_grad, squares);
         }
@@ -122,22 +136,4 @@ EBM__INLINE int move(int kind, bool scaled, const moves *m, const ebm__sequence 
     }
     *grad_square += sum_of_lanes(squares);
     return all_zero(not_finite) ? 0 : 1;
-}
-
-/* Clips and bounds cost more than the look whether there is a scale: a loop without that look is not worth its size. */
-static int langevin(const ebm__langevin *pass, const ebm__sequence *sequence, int64_t first, int64_t count,
-                    const float *x, const float *grad, float *x_next, double *grad_square) {
-    moves m = prepare(pass);
-    bool scaled = pass->scale.of != NULL;
-    bool bounded = pass->lo > -INFINITY || pass->hi < INFINITY;
-    if (bounded && pass->reflect) {
-        return move(MIRRORED, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
-    }
-    if (bounded || pass->clip < INFINITY) {
-        return move(CUT, scaled, &m, sequence, first, count, x, grad, x_next, grad_square);
-    }
-    if (scaled) {
-        return move(FREE, true, &m, sequence, first, count, x, grad, x_next, grad_square);
-    }
-    return move(FREE, false, &m, sequence, first, count, x, grad, x_next, grad_square);
 }

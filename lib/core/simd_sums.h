@@ -45,8 +45,11 @@ EBM__INLINE void store_some(bool whole, float *p, int64_t n, v_float v) {
 
 /* Adds the squares of 64 elements. */
 EBM__INLINE void add_group_squares(const float *a, v_double sum[SUM_VECTORS]) {
-    for (int i = 0; i < EBM__GROUP; i += EBM__LANES) {
-        add_squares_of(v_load(a + i), sum + i % SUM_LANES / EBM__LANES * 2);
+    for (int i = 0; i < EBM__GROUP; i += SUM_LANES) {
+#pragma GCC unroll 4 /* else the sums stand in memory */
+        for (int v = 0; v < SUM_VECTORS / 2; v++) {
+            add_squares_of(v_load(a + i + v * EBM__LANES), sum + 2 * v);
+        }
     }
 }
 
@@ -78,6 +81,7 @@ static int all_finite(int64_t count, const float *a) {
     v_float zero[VECTORS] = {{0}};
     int64_t done = 0;
     for (; done + VECTORS * EBM__LANES <= count; done += VECTORS * EBM__LANES) {
+#pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) {
             zero[v] += v_load(a + done + v * EBM__LANES) * 0.0F;
         }

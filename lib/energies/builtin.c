@@ -33,6 +33,7 @@ void ebm__builtin_state_release(void *state) {
 
 static ebm_status describe(ebm_model *model, const ebm__builtin_callbacks *callbacks) {
     EBM__TRY(ebm_model_set_concurrent(model, 1));
+    EBM__TRY(ebm_model_set_mixed_grad(model, callbacks->mixed_grad));
     return ebm_model_set_init(model, callbacks->init);
 }
 

@@ -20,6 +20,7 @@ typedef struct ebm__builtin_callbacks {
     ebm_energy_fn energy;
     ebm_param_grad_fn param_grad;
     ebm_init_fn init;
+    ebm_mixed_grad_fn mixed_grad; /* NULL: none */
 } ebm__builtin_callbacks;
 
 /* A state of `bytes` zeros with its working memory ready. `caller` stands first in the message. */

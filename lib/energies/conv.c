@@ -162,7 +162,8 @@ static ebm_status make_state(ebm_context *context, const shape *s, int32_t pooli
 ebm_status ebm_conv_create(ebm_context *context, int64_t channels, int64_t height, int64_t width, int32_t n_conv,
                            const int64_t *filters, const int64_t *kernel, const int64_t *stride, int32_t pooling,
                            int32_t n_dense, const int64_t *widths, int32_t activation, ebm_model **out) {
-    static const ebm__builtin_callbacks callbacks = {ebm__conv_energy, ebm__conv_param_grad, init};
+    static const ebm__builtin_callbacks callbacks = {ebm__conv_energy, ebm__conv_param_grad, init,
+                                                    ebm__conv_mixed_grad};
     const shape s = {channels, height, width, n_conv, filters, kernel, stride};
     EBM__REQUIRE(out);
     EBM__TRY(check_shape(&s));

@@ -45,5 +45,7 @@ int32_t ebm__conv_energy(int64_t n, int64_t dim, const float *x, const float *th
                          void *user_data);
 int32_t ebm__conv_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
                              double *energy, float *grad_theta, void *user_data);
+int32_t ebm__conv_mixed_grad(int64_t n, int64_t dim, const float *x, const float *direction, const float *weight,
+                             const float *theta, double *slope, float *grad_theta, void *user_data);
 
 #endif /* EBM_ENERGIES_CONV_H */

@@ -6,6 +6,7 @@
  *   dE/dW_l = delta_l' C_l, dE/db_l = the sum of delta_l over places,
  * where im adds columns back to pixels. Columns are made for a tile of places at a time, and made again on the way
  * back, so that they stay in the second-level cache and their memory does not grow with the image.
+ * With a direction there are two images for each point, as energies/tangent.h has them.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include "energies/conv.h"
 #include "energies/conv_columns.h"
 #include "energies/loops.h"
+#include "energies/tangent.h"
 
 #include <ebm/energies.h>
 
@@ -25,12 +27,13 @@ enum {
     ALIGNED = 16              /* floats in a cache line */
 };
 
-/* What a call of either callback wants. Each output may be NULL. */
+/* What a call of a callback wants. Each may be NULL. */
 typedef struct outputs {
-    double *energy;
+    double *energy; /* or, with a direction, the slope along it */
     float *grad_x;
     const float *weight; /* of the rows in grad_theta */
     float *grad_theta;
+    const float *direction; /* needs weights and grad_theta */
 } outputs;
 
 /* One block of images on its way through the layers. */
@@ -38,13 +41,15 @@ typedef struct block {
     ebm__conv *conv;
     const float *theta;
     int64_t images;
+    int64_t points;                     /* images, or, with tangents, half of them */
     const float *x;                     /* channels last */
-    float *pixels;                      /* room for x, where it comes with its channels first */
+    float *pixels;                      /* room for x, where it comes with its channels first, or tangents beside it */
     float *hidden[EBM__CONV_MOST_LAYERS]; /* outputs of the layers; two buffers in turn unless all are needed */
     float *slope[EBM__CONV_MOST_LAYERS]; /* NULL when only energies are wanted; the way back leaves deltas here */
     float *pooled;
     float *columns;
     float *spare; /* gradients in a layer's input, for the way back */
+    float *bends; /* with tangents: room for what a tile's activation needs */
 } block;
 
 /* A place for `floats` in memory that is cut from front to back; with memory NULL, used tells in the end how much. */
@@ -63,6 +68,7 @@ static void cut(const ebm__conv *conv, const outputs *to, int64_t images, arena 
     const ebm__conv_layer *input = &conv->layer[0];
     bool back = to->grad_x != NULL || to->grad_theta != NULL;
     int64_t columns = 0;
+    int64_t activated = 0;
     float *turn[2] = {NULL, NULL};
     if (to->grad_theta == NULL) {
         turn[0] = take(a, images * conv->widest);
@@ -74,11 +80,15 @@ static void cut(const ebm__conv *conv, const outputs *to, int64_t images, arena 
         b->hidden[l] = to->grad_theta != NULL ? take(a, size) : turn[l % 2];
         b->slope[l] = back ? take(a, size) : NULL;
         columns = layer->tile * layer->patch > columns ? layer->tile * layer->patch : columns;
+        activated = layer->tile * layer->filters > activated ? layer->tile * layer->filters : activated;
     }
     b->columns = take(a, columns + EBM__COLUMNS_SLACK);
-    b->pixels = input->channels > 1 ? take(a, images * input->channels * input->height * input->width) : NULL;
+    b->pixels = input->channels > 1 || to->direction != NULL
+                    ? take(a, images * input->channels * input->height * input->width)
+                    : NULL;
     b->pooled = conv->pooling == EBM_POOL_MEAN ? take(a, images * conv->features) : NULL;
     b->spare = back ? take(a, images * conv->widest) : NULL;
+    b->bends = to->direction != NULL ? take(a, 2 * activated) : NULL;
 }
 
 static const float *input_of(const block *b, int32_t l) {
@@ -97,20 +107,39 @@ static const float *columns_of(const block *b, int32_t l, int64_t first, int64_t
     return b->columns;
 }
 
-static int64_t tile_at(const block *b, const ebm__conv_layer *layer, int64_t first) {
-    int64_t left = b->images * layer->places - first;
+/* Places of the tile that begins at `first`, of the layer's places in so many images. */
+static int64_t tile_at(const ebm__conv_layer *layer, int64_t images, int64_t first) {
+    int64_t left = images * layer->places - first;
     return left < layer->tile ? left : layer->tile;
+}
+
+/* The second of two halves of images, each with `size` floats; that of points when there are no tangents. */
+static int64_t tangents(const block *b, int64_t size) {
+    return (b->images - b->points) * size;
+}
+
+static void convolve(const block *b, int32_t l, int64_t first, int64_t count) {
+    const ebm__conv_layer *layer = &b->conv->layer[l];
+    ebm__gemm(false, true, count, layer->filters, layer->patch, columns_of(b, l, first, count),
+              b->theta + layer->weight, 0.0F, b->hidden[l] + first * layer->filters);
 }
 
 static void forward_layer(const block *b, int32_t l) {
     const ebm__conv_layer *layer = &b->conv->layer[l];
-    for (int64_t first = 0; first < b->images * layer->places; first += layer->tile) {
-        int64_t count = tile_at(b, layer, first);
+    const float *bias = b->theta + layer->bias;
+    int64_t half = tangents(b, layer->places);
+    for (int64_t first = 0; first < b->points * layer->places; first += layer->tile) {
+        int64_t count = tile_at(layer, b->points, first);
         float *h = b->hidden[l] + first * layer->filters;
-        ebm__gemm(false, true, count, layer->filters, layer->patch, columns_of(b, l, first, count),
-                  b->theta + layer->weight, 0.0F, h);
-        ebm__simd_used()->activate(b->conv->activation, count, layer->filters, b->theta + layer->bias, h,
-                                   b->slope[l] == NULL ? NULL : b->slope[l] + first * layer->filters);
+        float *slope = b->slope[l] == NULL ? NULL : b->slope[l] + first * layer->filters;
+        convolve(b, l, first, count);
+        if (half == 0) {
+            ebm__simd_used()->activate(b->conv->activation, count, layer->filters, bias, h, slope);
+        } else {
+            convolve(b, l, first + half, count);
+            ebm__tangent_forward(b->conv->activation, count, layer->filters, bias, h, h + half * layer->filters, slope,
+                                 slope + half * layer->filters, b->bends);
+        }
     }
 }
 
@@ -133,22 +162,28 @@ static const float *features_of(const block *b) {
     return b->pooled;
 }
 
-/* slope[L] becomes delta_L; dE/dfeatures is in spare. */
-static void start_back(const block *b) {
-    int32_t last = b->conv->n_layers - 1;
-    const ebm__conv_layer *layer = &b->conv->layer[last];
-    float *slope = b->slope[last];
-    if (b->pooled == NULL) {
-        for (int64_t i = 0; i < b->images * layer->places * layer->filters; i++) {
-            slope[i] *= b->spare[i];
-        }
+/* slope[l] becomes the deltas; the gradients in h_l are in spare. */
+static void take_slopes(const block *b, int32_t l) {
+    const ebm__conv_layer *layer = &b->conv->layer[l];
+    float *slope = b->slope[l];
+    int64_t half = tangents(b, layer->places * layer->filters);
+    if (half > 0) {
+        ebm__tangent_back(half, b->spare, b->spare + half, slope, slope + half);
         return;
     }
+    for (int64_t i = 0; i < b->images * layer->places * layer->filters; i++) {
+        slope[i] *= b->spare[i];
+    }
+}
+
+/* dE/dh_L from dE/dfeatures, in spare: of a mean, each place has its share. From back to front, as they share memory. */
+static void spread_mean(const block *b) {
+    const ebm__conv_layer *layer = &b->conv->layer[b->conv->n_layers - 1];
     float share = 1.0F / (float)layer->places;
-    for (int64_t r = 0; r < b->images * layer->places; r++) {
+    for (int64_t r = b->images * layer->places - 1; r >= 0; r--) {
         const float *grad = b->spare + r / layer->places * layer->filters;
         for (int64_t c = 0; c < layer->filters; c++) {
-            slope[r * layer->filters + c] *= share * grad[c];
+            b->spare[r * layer->filters + c] = share * grad[c];
         }
     }
 }
@@ -158,13 +193,13 @@ static void backward_layer(const block *b, int32_t l, bool add, float *grad_thet
     const ebm__conv_layer *layer = &b->conv->layer[l];
     int64_t n_places = b->images * layer->places;
     if (grad_theta != NULL) {
-        ebm__column_sums(n_places, layer->filters, b->slope[l], NULL, add, grad_theta + layer->bias);
+        ebm__column_sums(b->points * layer->places, layer->filters, b->slope[l], NULL, add, grad_theta + layer->bias);
     }
     if (grad_input != NULL) {
         memset(grad_input, 0, (size_t)(b->images * layer->height * layer->width * layer->channels) * sizeof(float));
     }
     for (int64_t first = 0; first < n_places; first += layer->tile) {
-        int64_t count = tile_at(b, layer, first);
+        int64_t count = tile_at(layer, b->images, first);
         const float *delta = b->slope[l] + first * layer->filters;
         if (grad_theta != NULL) {
             ebm__gemm(true, false, layer->filters, layer->patch, count, delta, columns_of(b, l, first, count),
@@ -180,14 +215,13 @@ static void backward_layer(const block *b, int32_t l, bool add, float *grad_thet
 
 static void backward(const block *b, bool add, const outputs *to, float *grad_x) {
     const ebm__conv_layer *input = &b->conv->layer[0];
-    start_back(b);
+    if (b->pooled != NULL) {
+        spread_mean(b);
+    }
+    take_slopes(b, b->conv->n_layers - 1);
     for (int32_t l = b->conv->n_layers - 1; l > 0; l--) {
-        const ebm__conv_layer *below = &b->conv->layer[l - 1];
-        float *slope = b->slope[l - 1];
         backward_layer(b, l, add, to->grad_theta, b->spare);
-        for (int64_t i = 0; i < b->images * below->places * below->filters; i++) {
-            slope[i] *= b->spare[i];
-        }
+        take_slopes(b, l - 1);
     }
     if (grad_x == NULL || b->pixels == NULL) {
         backward_layer(b, 0, add, to->grad_theta, grad_x);
@@ -197,51 +231,74 @@ static void backward(const block *b, bool add, const outputs *to, float *grad_x)
     ebm__conv_transpose(b->images, input->height * input->width, input->channels, b->pixels, grad_x);
 }
 
-static int32_t pass_block(block *b, const float *x, int64_t first, const outputs *to) {
+/* The block's rows of x as its images: theirs where they are, unless their channels come first, or tangents with them. */
+static const float *take_pixels(const block *b, const float *x, const float *direction) {
     const ebm__conv_layer *input = &b->conv->layer[0];
-    int64_t dim = input->channels * input->height * input->width;
-    b->x = x + first * dim;
-    if (b->pixels != NULL) {
-        ebm__conv_transpose(b->images, input->channels, input->height * input->width, b->x, b->pixels);
-        b->x = b->pixels;
+    int64_t size = input->height * input->width;
+    if (b->pixels == NULL) {
+        return x;
     }
-    for (int32_t l = 0; l < b->conv->n_layers; l++) {
-        forward_layer(b, l);
+    ebm__conv_transpose(b->points, input->channels, size, x, b->pixels);
+    if (direction != NULL) {
+        ebm__conv_transpose(b->points, input->channels, size, direction,
+                            b->pixels + b->points * input->channels * size);
     }
+    return b->pixels;
+}
+
+/* The perceptron, forward and back: the gradients in its features are then in spare. */
+static int32_t pass_head(const block *b, int64_t first, const outputs *to) {
+    const float *features = features_of(b);
+    int64_t half = tangents(b, b->conv->features);
     const ebm__mlp_outputs of_head = {
         .energy = to->energy == NULL ? NULL : to->energy + first,
         .grad_x = b->spare,
         .weight = to->weight == NULL ? NULL : to->weight + first,
         .grad_theta = to->grad_theta,
         .add = first > 0,
+        .direction = half > 0 ? features + half : NULL,
+        .grad_direction = half > 0 ? b->spare + half : NULL,
     };
-    int32_t answer = ebm__mlp_pass(&b->conv->head, b->images, features_of(b), b->theta, &of_head);
+    return ebm__mlp_pass(&b->conv->head, b->points, features, b->theta, &of_head);
+}
+
+static int32_t pass_block(block *b, const float *x, int64_t first, const outputs *to) {
+    const ebm__conv_layer *input = &b->conv->layer[0];
+    int64_t dim = input->channels * input->height * input->width;
+    b->x = take_pixels(b, x + first * dim, to->direction == NULL ? NULL : to->direction + first * dim);
+    for (int32_t l = 0; l < b->conv->n_layers; l++) {
+        forward_layer(b, l);
+    }
+    int32_t answer = pass_head(b, first, to);
     if (answer == EBM_CB_OK && b->spare != NULL) {
         backward(b, first > 0, to, to->grad_x == NULL ? NULL : to->grad_x + first * dim);
     }
     return answer;
 }
 
-static int64_t images_per_block(const ebm__conv *conv, int64_t n) {
+static int64_t points_per_block(const ebm__conv *conv, int64_t n, int64_t per_point) {
     int64_t most = BLOCK_FLOATS / (2 * conv->total);
-    most = most > MOST_IMAGES ? MOST_IMAGES : most < 1 ? 1 : most;
+    most = (most > MOST_IMAGES ? MOST_IMAGES : most) / per_point;
+    most = most < 1 ? 1 : most;
     return n < most ? n : most;
 }
 
 static int32_t pass(ebm__conv *conv, int64_t n, const float *x, const float *theta, const outputs *to) {
-    int64_t most = images_per_block(conv, n);
+    int64_t per_point = to->direction != NULL ? 2 : 1;
+    int64_t most = points_per_block(conv, n, per_point);
     block b = {.conv = conv, .theta = theta};
     arena a = {.memory = NULL};
-    cut(conv, to, most, &a, &b);
+    cut(conv, to, most * per_point, &a, &b);
     a.memory = ebm__scratch_borrow(&conv->state.scratch, a.used * (int64_t)sizeof(float), "convolutional energy");
     if (a.memory == NULL) {
         return EBM_ERR_NOMEM;
     }
     a.used = 0;
-    cut(conv, to, most, &a, &b);
+    cut(conv, to, most * per_point, &a, &b);
     int32_t answer = EBM_CB_OK;
     for (int64_t first = 0; first < n && answer == EBM_CB_OK; first += most) {
-        b.images = n - first < most ? n - first : most;
+        b.points = n - first < most ? n - first : most;
+        b.images = b.points * per_point;
         answer = pass_block(&b, x, first, to);
     }
     ebm__scratch_return(&conv->state.scratch, a.memory);
@@ -258,4 +315,11 @@ int32_t ebm__conv_param_grad(int64_t n, int64_t dim, const float *x, const float
                              double *energy, float *grad_theta, void *user_data) {
     (void)dim;
     return pass(user_data, n, x, theta, &(outputs){.energy = energy, .weight = weight, .grad_theta = grad_theta});
+}
+
+int32_t ebm__conv_mixed_grad(int64_t n, int64_t dim, const float *x, const float *direction, const float *weight,
+                             const float *theta, double *slope, float *grad_theta, void *user_data) {
+    (void)dim;
+    return pass(user_data, n, x, theta,
+                &(outputs){.energy = slope, .weight = weight, .grad_theta = grad_theta, .direction = direction});
 }

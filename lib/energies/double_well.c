@@ -73,7 +73,8 @@ static ebm_status set_barrier(ebm_model *model, float barrier) {
 }
 
 ebm_status ebm_double_well_create(ebm_context *context, int64_t dim, double barrier, ebm_model **out) {
-    static const ebm__builtin_callbacks callbacks = {double_well_energy, double_well_param_grad, double_well_init};
+    static const ebm__builtin_callbacks callbacks = {double_well_energy, double_well_param_grad, double_well_init,
+                                                    NULL};
     EBM__REQUIRE(out);
     EBM__TRY(ebm__builtin_check_dim(dim, __func__));
     if (!(barrier > 0.0) || barrier > (double)FLT_MAX || (float)barrier <= 0.0F) {

@@ -128,7 +128,7 @@ static ebm_status set_values(ebm_context *context, ebm_model *model, int64_t dim
 
 ebm_status ebm_gaussian_create(ebm_context *context, int64_t dim, const float *mean, const float *precision,
                                ebm_model **out) {
-    static const ebm__builtin_callbacks callbacks = {ebm__gaussian_energy, ebm__gaussian_param_grad, init};
+    static const ebm__builtin_callbacks callbacks = {ebm__gaussian_energy, ebm__gaussian_param_grad, init, NULL};
     EBM__REQUIRE(out);
     EBM__TRY(ebm__builtin_check_dim(dim, CALLER));
     if (dim > (INT64_MAX / (int64_t)sizeof(float) - dim) / dim) {

@@ -108,7 +108,8 @@ static int32_t init(uint64_t seed, int64_t n_params, float *theta, void *user_da
 
 ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_hidden, const int64_t *widths,
                           int32_t activation, ebm_model **out) {
-    static const ebm__builtin_callbacks callbacks = {ebm__mlp_energy, ebm__mlp_param_grad, init};
+    static const ebm__builtin_callbacks callbacks = {ebm__mlp_energy, ebm__mlp_param_grad, init,
+                                                    ebm__mlp_mixed_grad};
     EBM__REQUIRE(out);
     EBM__TRY(ebm__builtin_check_dim(dim, CALLER));
     EBM__TRY(ebm__mlp_check(CALLER, "n_hidden", n_hidden, widths, activation));

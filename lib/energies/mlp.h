@@ -36,6 +36,8 @@ int32_t ebm__mlp_energy(int64_t n, int64_t dim, const float *x, const float *the
                         void *user_data);
 int32_t ebm__mlp_param_grad(int64_t n, int64_t dim, const float *x, const float *weight, const float *theta,
                             double *energy, float *grad_theta, void *user_data);
+int32_t ebm__mlp_mixed_grad(int64_t n, int64_t dim, const float *x, const float *direction, const float *weight,
+                            const float *theta, double *slope, float *grad_theta, void *user_data);
 
 /*
  * What follows is also for energies that end in a perceptron, whose parameters are the last ones of theta. `caller` and
@@ -58,13 +60,17 @@ void ebm__mlp_draw_weights(uint64_t seed, int64_t place, int64_t count, int64_t 
                            float *theta);
 void ebm__mlp_init_weights(const ebm__mlp *mlp, uint64_t seed, float *theta);
 
-/* What a pass over rows computes. Each may be NULL. */
+/*
+ * What a pass over rows computes: of the energy or, with a direction, of its derivative D along that. Each may be NULL.
+ */
 typedef struct ebm__mlp_outputs {
-    double *energy;
-    float *grad_x; /* of row i times weight[i], if there are weights */
+    double *energy; /* or D */
+    float *grad_x;  /* of row i times weight[i], if there are weights */
     const float *weight;
     float *grad_theta; /* needs weights */
     bool add;          /* to what is in grad_theta */
+    const float *direction; /* needs weights and grad_theta */
+    float *grad_direction;  /* as grad_x */
 } ebm__mlp_outputs;
 
 int32_t ebm__mlp_pass(ebm__mlp *mlp, int64_t n, const float *x, const float *theta, const ebm__mlp_outputs *to);

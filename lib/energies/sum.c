@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "energies/builtin.h"
+#include "energies/loops.h"
 #include "model/guard.h"
 #include "model/model.h"
 
@@ -55,6 +56,7 @@ typedef struct call {
     float *grad_x;
     const float *weight; /* of the rows in grad_theta */
     float *grad_theta;
+    const float *direction; /* NULL, or the energies are slopes along it, and grad_theta is that of these */
     double *part_energy;
     float *part_grad_x;
     bool first; /* no part has been added so far */
@@ -86,10 +88,28 @@ static ebm_status add_energy_of(const part *p, const call *c) {
     return EBM_OK;
 }
 
-static ebm_status add_param_grad_of(const part *p, const call *c) {
+/* Of a part that is not trained. */
+static ebm_status add_slopes_of(const part *p, const call *c) {
+    int64_t dim = p->model->dim;
+    EBM__TRY(ebm__guard_part_energy(p->model, theta_of(p, c->theta), c->first_row, c->n, c->x, false, NULL,
+                                    c->part_grad_x));
+    for (int64_t i = 0; i < c->n; i++) {
+        c->part_energy[i] = ebm__dot(dim, c->direction + i * dim, c->part_grad_x + i * dim);
+    }
+    add_energies(c, p->weight);
+    return EBM_OK;
+}
+
+static ebm_status add_theta_grad_of(const part *p, const call *c) {
     float *grad = c->grad_theta + p->offset;
-    EBM__TRY(ebm__guard_param_grad(p->model, theta_of(p, c->theta), c->first_row, c->n, c->x, c->weight,
-                                   c->energy == NULL ? NULL : c->part_energy, grad));
+    double *energy = c->energy == NULL ? NULL : c->part_energy;
+    const float *theta = theta_of(p, c->theta);
+    if (c->direction == NULL) {
+        EBM__TRY(ebm__guard_param_grad(p->model, theta, c->first_row, c->n, c->x, c->weight, energy, grad));
+    } else {
+        EBM__TRY(ebm__guard_mixed_grad(p->model, theta, c->first_row, c->n, c->x, c->direction, c->weight, energy,
+                                       grad));
+    }
     for (int64_t i = 0; i < p->model->n_params; i++) {
         grad[i] = (float)(p->weight * (double)grad[i]);
     }
@@ -108,7 +128,9 @@ static ebm_status add_part(const part *p, call *c) {
         return EBM_OK;
     }
     if (wants_theta) {
-        EBM__TRY(add_param_grad_of(p, c));
+        EBM__TRY(add_theta_grad_of(p, c));
+    } else if (c->energy != NULL && c->direction != NULL) {
+        EBM__TRY(add_slopes_of(p, c));
     } else if (c->energy != NULL || c->grad_x != NULL) {
         EBM__TRY(add_energy_of(p, c));
     }
@@ -126,7 +148,7 @@ static void set_empty(const call *c, int64_t dim) {
 }
 
 static int32_t pass(sum *s, int64_t dim, call *c) {
-    int64_t n_grad = c->grad_x == NULL ? 0 : c->n * dim;
+    int64_t n_grad = c->grad_x != NULL || (c->direction != NULL && c->energy != NULL) ? c->n * dim : 0;
     c->first_row = ebm__guard_first_row();
     c->first = true;
     c->part_energy = ebm__scratch_borrow(
@@ -158,6 +180,18 @@ static int32_t sum_param_grad(int64_t n, int64_t dim, const float *x, const floa
                               double *energy, float *grad_theta, void *user_data) {
     return pass(user_data, dim,
                 &(call){.n = n, .x = x, .theta = theta, .energy = energy, .weight = weight, .grad_theta = grad_theta});
+}
+
+static int32_t sum_mixed_grad(int64_t n, int64_t dim, const float *x, const float *direction, const float *weight,
+                              const float *theta, double *slope, float *grad_theta, void *user_data) {
+    return pass(user_data, dim,
+                &(call){.n = n,
+                        .x = x,
+                        .theta = theta,
+                        .energy = slope,
+                        .weight = weight,
+                        .grad_theta = grad_theta,
+                        .direction = direction});
 }
 
 /* Parts get seeds of their own: with one seed, two parts of the same shape would start as the same function. */
@@ -273,10 +307,14 @@ ebm_status ebm_sum_create(ebm_context *context, int32_t n_models, ebm_model *con
         return status;
     }
     bool trains = false;
+    bool is_mixed = true;
     for (int32_t k = 0; k < n_models; k++) {
-        trains = trains || is_trained(&s->parts[k]);
+        bool trained = is_trained(&s->parts[k]);
+        trains = trains || trained;
+        is_mixed = is_mixed && (!trained || models[k]->mixed_grad_fn != NULL);
     }
-    const ebm__builtin_callbacks callbacks = {sum_energy, trains ? sum_param_grad : NULL, init};
+    const ebm__builtin_callbacks callbacks = {sum_energy, trains ? sum_param_grad : NULL, init,
+                                              trains && is_mixed ? sum_mixed_grad : NULL};
     ebm_model *model;
     EBM__TRY(ebm__builtin_model_create(context, models[0]->dim, &callbacks, s, &model));
     status = fill(model, s);

@@ -199,13 +199,17 @@ static void gradient_half_line(const ebm__transform *t, const float *y, const fl
     }
 }
 
+static double slope_of_interval(const ebm__transform *t, float y) {
+    double e = exp(-fabs((double)y));
+    return (t->hi - t->lo) * e / ((1 + e) * (1 + e));
+}
+
 /* dx/dy = w e / (1 + e)^2 and -d log(dx/dy)/dy = 2 s(y) - 1. */
 static void gradient_interval(const ebm__transform *t, const float *y, const float *grad_x, float *grad_y) {
     for (int64_t i = 0; i < t->size; i++) {
         double e = exp(-fabs((double)y[i]));
-        double slope = (t->hi - t->lo) * e / ((1 + e) * (1 + e));
         double pull = (1 - e) / (1 + e);
-        grad_y[i] = as_float((double)grad_x[i] * slope + (y[i] < 0 ? -pull : pull));
+        grad_y[i] = as_float((double)grad_x[i] * slope_of_interval(t, y[i]) + (y[i] < 0 ? -pull : pull));
     }
 }
 
@@ -264,6 +268,49 @@ void ebm__transform_gradient(const ebm__transform *t, const float *y, const floa
             for (int64_t i = 0; i < t->size; i++) {
                 grad_y[i] = grad_x[i];
             }
+    }
+}
+
+/* x_k = r_k z_k and r_(k+1) = r_k (1 - z_k): dx_k / x_k = (1 - z_k) d_k + dr_k / r_k, dr_(k+1) / r_(k+1) adds -z_k d_k. */
+static void push_simplex(const ebm__transform *t, const float *y, const float *direction, float *moved) {
+    double rest = 1;
+    double change = 0; /* dr_k / r_k */
+    for (int64_t k = 0; k < t->free_size; k++) {
+        stick s = break_stick((double)y[k], t->free_size - k);
+        double d = (double)direction[k];
+        moved[k] = as_float(rest * s.z * (s.rest * d + change));
+        change -= s.z * d;
+        rest *= s.rest;
+    }
+    moved[t->free_size] = as_float(rest * change);
+}
+
+void ebm__transform_push(const ebm__transform *t, const float *y, const float *direction, float *moved) {
+    double sum = 0;
+    if (t->kind == EBM_TRANSFORM_SIMPLEX) {
+        push_simplex(t, y, direction, moved);
+        return;
+    }
+    for (int64_t i = 0; i < t->size; i++) {
+        double d = (double)direction[i];
+        switch (t->kind) {
+            case EBM_TRANSFORM_LOWER:
+                d *= bounded_exp(y[i]);
+                break;
+            case EBM_TRANSFORM_UPPER:
+                d *= -bounded_exp(y[i]);
+                break;
+            case EBM_TRANSFORM_INTERVAL:
+                d *= slope_of_interval(t, y[i]);
+                break;
+            case EBM_TRANSFORM_ORDERED: /* every x moves with those before it */
+                sum += i == 0 ? d : d * bounded_exp(y[i]);
+                d = sum;
+                break;
+            default:
+                break;
+        }
+        moved[i] = as_float(d);
     }
 }
 

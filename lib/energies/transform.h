@@ -33,6 +33,9 @@ double ebm__transform_constrain(const ebm__transform *t, const float *y, float *
 void ebm__transform_gradient(const ebm__transform *t, const float *y, const float *grad_x, double *work,
                              float *grad_y);
 
+/* moved = (dx/dy) direction, cut off at the largest float: the move of x that a small one of y along direction makes. */
+void ebm__transform_push(const ebm__transform *t, const float *y, const float *direction, float *moved);
+
 /* EBM_ERR_ARG, naming row and column, unless x is inside the constraint. `column` is that of x[0]. */
 ebm_status ebm__transform_check(const ebm__transform *t, const char *caller, int64_t row, int64_t column,
                                 const float *x);

@@ -6,16 +6,19 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/memory.h"
 #include "energies/builtin.h"
+#include "energies/loops.h"
 #include "energies/transform.h"
 #include "model/model.h"
 
 typedef struct transformed {
     ebm__builtin_state state;
     ebm_model *inner; /* kept */
+    ebm_mixed_grad_fn mixed_grad; /* its, at creation */
     int64_t dim;      /* of y */
     int64_t natural_dim;
     int64_t longest; /* the largest block's size */
@@ -77,6 +80,18 @@ static void gradient_rows(const transformed *t, int64_t n, const float *y, const
             y += block->free_size;
             grad_y += block->free_size;
             grad_x += block->size;
+        }
+    }
+}
+
+static void push_rows(const transformed *t, int64_t n, const float *y, const float *direction, float *moved) {
+    for (int64_t r = 0; r < n; r++) {
+        for (int32_t b = 0; b < t->n_blocks; b++) {
+            const ebm__transform *block = &t->blocks[b];
+            ebm__transform_push(block, y, direction, moved);
+            y += block->free_size;
+            direction += block->free_size;
+            moved += block->size;
         }
     }
 }
@@ -145,6 +160,44 @@ static int32_t transformed_param_grad(int64_t n, int64_t dim, const float *y, co
     return answer;
 }
 
+/* slope = r . dE/dy - r . d log |det dx/dy| / dy, from the first of these. */
+static void add_pulls(const transformed *t, int64_t n, const float *y, const float *direction, const rows *r,
+                      double *slope) {
+    double sign = t->inner->sign == EBM_SIGN_LOG_DENSITY ? -1 : 1;
+    float *zeros = r->x; /* the points are needed no more, */
+    float *pull = r->grad; /* nor the moves */
+    memset(zeros, 0, (size_t)t->natural_dim * sizeof *zeros);
+    for (int64_t i = 0; i < n; i++) {
+        gradient_rows(t, 1, y + i * t->dim, zeros, r->work, pull);
+        double sum = ebm__dot(t->dim, direction + i * t->dim, pull);
+        slope[i] = isnan(slope[i]) ? slope[i] : sign * slope[i] + sum;
+    }
+}
+
+/* Along r in y is along (dx/dy) r in x; theta does not move the Jacobian. */
+static int32_t transformed_mixed_grad(int64_t n, int64_t dim, const float *y, const float *direction,
+                                      const float *weight, const float *theta, double *slope, float *grad_theta,
+                                      void *user_data) {
+    transformed *t = user_data;
+    rows r;
+    (void)dim;
+    if (borrow(t, n, false, true, &r) == NULL) {
+        return EBM_ERR_NOMEM;
+    }
+    constrain_rows(t, n, y, r.x, NULL);
+    push_rows(t, n, y, direction, r.grad);
+    int32_t answer =
+        t->mixed_grad(n, t->natural_dim, r.x, r.grad, weight, theta, slope, grad_theta, t->inner->user_data);
+    if (answer == EBM_CB_OK && slope != NULL) {
+        add_pulls(t, n, y, direction, &r, slope);
+    }
+    if (answer == EBM_CB_OK && grad_theta != NULL) {
+        turn_sign(t, t->inner->n_params, grad_theta);
+    }
+    ebm__scratch_return(&t->state.scratch, r.work);
+    return answer;
+}
+
 static int32_t transformed_init(uint64_t seed, int64_t n_params, float *theta, void *user_data) {
     const transformed *t = user_data;
     return t->inner->init_fn(seed, n_params, theta, t->inner->user_data);
@@ -182,6 +235,8 @@ static ebm_status create_model(transformed *t, ebm_context *context, ebm_model *
         return status;
     }
     model->concurrent = t->inner->concurrent;
+    t->mixed_grad = t->inner->mixed_grad_fn;
+    model->mixed_grad_fn = t->mixed_grad == NULL ? NULL : transformed_mixed_grad;
     model->init_fn = t->inner->init_fn == NULL ? NULL : transformed_init;
     model->release_fn = release;
     *out = model;

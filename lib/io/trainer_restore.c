@@ -136,9 +136,10 @@ static ebm_status set_trainer(const restoring *r) {
     ebm_trainer *trainer = r->fresh_trainer;
     EBM__TRY(ebm_trainer_set_optimizer(trainer, s->optimizer));
     EBM__TRY(ebm_trainer_set_learning_rate(trainer, s->learning_rate));
-    /* Twice: without a decay the other two are kept, but not set. */
-    EBM__TRY(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, s->final_ratio, s->decay_steps));
-    EBM__TRY(ebm_trainer_set_learning_rate_decay(trainer, s->decay, s->final_ratio, s->decay_steps));
+    for (int32_t what = 1; what <= EBM__N_SCHEDULES; what++) {
+        const ebm__schedule *c = &s->schedules[what - 1];
+        EBM__TRY(ebm_trainer_set_schedule(trainer, what, c->kind, c->warmup_steps, c->n_steps, c->factor));
+    }
     EBM__TRY(ebm_trainer_set_momentum(trainer, s->momentum));
     EBM__TRY(ebm_trainer_set_betas(trainer, s->beta1, s->beta2));
     EBM__TRY(ebm_trainer_set_epsilon(trainer, s->epsilon));

@@ -33,18 +33,30 @@ typedef struct number {
 #define OF_SAMPLER(field, dtype) SETTING(ebm__sampler_settings, CHAIN, field, dtype)
 
 static const number TRAINER_SETTINGS[] = {
-    OF_TRAINER(optimizer, EBM__DTYPE_I32),      OF_TRAINER(learning_rate, EBM__DTYPE_F64),
-    OF_TRAINER(decay, EBM__DTYPE_I32),          OF_TRAINER(final_ratio, EBM__DTYPE_F64),
-    OF_TRAINER(decay_steps, EBM__DTYPE_I64),    OF_TRAINER(momentum, EBM__DTYPE_F64),
-    OF_TRAINER(beta1, EBM__DTYPE_F64),          OF_TRAINER(beta2, EBM__DTYPE_F64),
-    OF_TRAINER(epsilon, EBM__DTYPE_F64),        OF_TRAINER(weight_decay, EBM__DTYPE_F64),
-    OF_TRAINER(grad_clip, EBM__DTYPE_F64),      OF_TRAINER(mcmc_steps, EBM__DTYPE_I64),
-    OF_TRAINER(batch_size, EBM__DTYPE_I64),     OF_TRAINER(energy_penalty, EBM__DTYPE_F64),
-    OF_TRAINER(data_noise, EBM__DTYPE_F64),     OF_TRAINER(average_decay, EBM__DTYPE_F64),
-    OF_TRAINER(gap_limit, EBM__DTYPE_F64),      OF_TRAINER(objective, EBM__DTYPE_I32),
-    OF_TRAINER(difference_step, EBM__DTYPE_F64), OF_TRAINER(noise_ratio, EBM__DTYPE_I64),
-    OF_TRAINER(health_record, EBM__DTYPE_I32),
+    OF_TRAINER(optimizer, EBM__DTYPE_I32),       OF_TRAINER(learning_rate, EBM__DTYPE_F64),
+    OF_TRAINER(momentum, EBM__DTYPE_F64),        OF_TRAINER(beta1, EBM__DTYPE_F64),
+    OF_TRAINER(beta2, EBM__DTYPE_F64),           OF_TRAINER(epsilon, EBM__DTYPE_F64),
+    OF_TRAINER(weight_decay, EBM__DTYPE_F64),    OF_TRAINER(grad_clip, EBM__DTYPE_F64),
+    OF_TRAINER(mcmc_steps, EBM__DTYPE_I64),      OF_TRAINER(batch_size, EBM__DTYPE_I64),
+    OF_TRAINER(energy_penalty, EBM__DTYPE_F64),  OF_TRAINER(data_noise, EBM__DTYPE_F64),
+    OF_TRAINER(average_decay, EBM__DTYPE_F64),   OF_TRAINER(gap_limit, EBM__DTYPE_F64),
+    OF_TRAINER(objective, EBM__DTYPE_I32),       OF_TRAINER(difference_step, EBM__DTYPE_F64),
+    OF_TRAINER(noise_ratio, EBM__DTYPE_I64),     OF_TRAINER(health_record, EBM__DTYPE_I32),
     {RNG, "trainer_seed", EBM__DTYPE_U64, EBM__ANY, offsetof(ebm__trainer_settings, seed)},
+};
+
+#define SCHEDULE(what, name) /* four numbers */                                                              \
+    {OPT, name "_schedule", EBM__DTYPE_I32, EBM__ANY, OF_SCHEDULE(what, kind)},                               \
+        {OPT, name "_warmup_steps", EBM__DTYPE_I64, EBM__ANY, OF_SCHEDULE(what, warmup_steps)},               \
+        {OPT, name "_schedule_steps", EBM__DTYPE_I64, EBM__ANY, OF_SCHEDULE(what, n_steps)},                  \
+        {OPT, name "_schedule_factor", EBM__DTYPE_F64, EBM__ANY, OF_SCHEDULE(what, factor)}
+#define OF_SCHEDULE(what, field) offsetof(ebm__trainer_settings, schedules[(what) - 1].field)
+
+static const number SCHEDULES[] = {
+    SCHEDULE(EBM_SCHEDULED_LEARNING_RATE, "learning_rate"),
+    SCHEDULE(EBM_SCHEDULED_STEP_SIZE, "step_size"),
+    SCHEDULE(EBM_SCHEDULED_NOISE_STD, "noise_std"),
+    SCHEDULE(EBM_SCHEDULED_MCMC_STEPS, "mcmc_steps"),
 };
 
 static const number SAMPLER_SETTINGS[] = {
@@ -154,6 +166,7 @@ ebm_status ebm__list_settings(ebm__tensor_list *list, const ebm__trainer_state *
         EBM__TRY(list_sampler_settings(list, state));
     }
     EBM__TRY(LIST(list, TRAINER_SETTINGS, state->trainer_settings));
+    EBM__TRY(LIST(list, SCHEDULES, state->trainer_settings));
     return list_array(list, OPT, EBM__NAME_LEVELS, EBM__DTYPE_F64, EBM__ANY, 1, &n_levels,
                       state->trainer_settings->noise_levels);
 }

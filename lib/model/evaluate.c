@@ -51,6 +51,7 @@ typedef struct param_grad_job {
     const ebm_model *model;
     const float *theta;
     const float *x;
+    const float *direction; /* NULL: param_grad; else mixed_grad, and `energy` is its slope */
     const float *weight;
     double *energy;
     float *partial; /* n_chunks x n_params */
@@ -60,9 +61,14 @@ typedef struct param_grad_job {
 
 static ebm_status param_grad_chunk(void *data, int64_t chunk, int64_t first, int64_t n) {
     const param_grad_job *job = data;
-    return ebm__guard_param_grad(job->model, job->theta, first, n, job->x + first * job->model->dim,
-                                 job->weight + first, job->energy == NULL ? NULL : job->energy + first,
-                                 job->partial + chunk * job->model->n_params);
+    const float *x = job->x + first * job->model->dim;
+    const float *weight = job->weight + first;
+    double *energy = job->energy == NULL ? NULL : job->energy + first;
+    float *grad = job->partial + chunk * job->model->n_params;
+    return job->direction == NULL
+               ? ebm__guard_param_grad(job->model, job->theta, first, n, x, weight, energy, grad)
+               : ebm__guard_mixed_grad(job->model, job->theta, first, n, x, job->direction + first * job->model->dim,
+                                       weight, energy, grad);
 }
 
 /* The chunks' gradients are added in their order, in double. */
@@ -88,24 +94,41 @@ static int64_t summed_rows_per_chunk(const ebm_model *model, int64_t n) {
     return share <= EBM__LEAST_CHUNK_ROWS ? EBM__LEAST_CHUNK_ROWS : (share + ROWS_STEP - 1) / ROWS_STEP * ROWS_STEP;
 }
 
-ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
-                                     const float *weight, double *energy, float *grad) {
+static ebm_status sum_gradients(ebm_model *model, param_grad_job *job, int64_t n) {
     ebm__model_freeze(model);
     int64_t rows = summed_rows_per_chunk(model, n);
-    int64_t n_chunks = (n - 1) / rows + 1;
-    param_grad_job job = {model, theta, x, weight, energy, grad, n_chunks, grad};
+    job->n_chunks = (n - 1) / rows + 1;
+    job->partial = job->grad;
     ebm_context *context = model->handle.context;
-    if (n_chunks == 1) {
-        return ebm__parallel_rows(context, n, rows, param_grad_chunk, &job);
+    if (job->n_chunks == 1) {
+        return ebm__parallel_rows(context, n, rows, param_grad_chunk, job);
     }
     int64_t bytes;
-    if (!ebm__multiply(n_chunks * (int64_t)sizeof *grad, model->n_params, &bytes)) {
+    if (!ebm__multiply(job->n_chunks * (int64_t)sizeof *job->grad, model->n_params, &bytes)) {
         return ebm__fail(EBM_ERR_OVERFLOW, "gradients of %" PRId64 " parameters do not fit", model->n_params);
     }
     EBM__TRY(ebm__reserve(context, bytes, "gradients of chunks", &model->partial, &model->partial_bytes));
-    job.partial = model->partial;
-    EBM__TRY(ebm__parallel_rows(context, n, rows, param_grad_chunk, &job));
-    return ebm__parallel_for(context, (model->n_params - 1) / SUM_FLOATS + 1, sum_chunks, &job);
+    job->partial = model->partial;
+    EBM__TRY(ebm__parallel_rows(context, n, rows, param_grad_chunk, job));
+    return ebm__parallel_for(context, (model->n_params - 1) / SUM_FLOATS + 1, sum_chunks, job);
+}
+
+ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
+                                     const float *weight, double *energy, float *grad) {
+    param_grad_job job = {.model = model, .theta = theta, .x = x, .weight = weight, .energy = energy, .grad = grad};
+    return sum_gradients(model, &job, n);
+}
+
+ebm_status ebm__model_mixed_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
+                                     const float *direction, const float *weight, double *slope, float *grad) {
+    param_grad_job job = {.model = model,
+                          .theta = theta,
+                          .x = x,
+                          .direction = direction,
+                          .weight = weight,
+                          .energy = slope,
+                          .grad = grad};
+    return sum_gradients(model, &job, n);
 }
 
 ebm_status ebm__require_rows(const ebm_model *model, const char *caller, const char *name, int64_t n, const float *x) {

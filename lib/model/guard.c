@@ -54,6 +54,20 @@ bool ebm__is_poison_double(const double *value) {
     return memcmp(value, &POISON_DOUBLE, sizeof *value) == 0;
 }
 
+ebm_status ebm__check_rows(const char *callback, int64_t n, int64_t dim, const float *x) {
+    for (int64_t i = 0; i < n * dim; i++) {
+        if (ebm__is_poison_float(&x[i])) {
+            return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write row %" PRId64 ", coordinate %" PRId64,
+                             callback, i / dim, i % dim);
+        }
+        if (!isfinite(x[i])) {
+            return ebm__fail(EBM_ERR_NONFINITE, "%s callback gave %g in row %" PRId64 ", coordinate %" PRId64, callback,
+                             (double)x[i], i / dim, i % dim);
+        }
+    }
+    return EBM_OK;
+}
+
 static bool all_finite(int64_t n, const float *values) {
     return ebm__simd_used()->finite(n, values) != 0;
 }
@@ -87,8 +101,9 @@ static bool all_energies_finite(int64_t n, const double *energy) {
     return bad == 0;
 }
 
-static ebm_status check_energies(const char *callback, int64_t first_row, int64_t n, bool allow_infinity, int32_t sign,
-                                 double *energy) {
+/* `what` they are, with its article. */
+static ebm_status check_energies(const char *callback, const char *what, int64_t first_row, int64_t n,
+                                 bool allow_infinity, int32_t sign, double *energy) {
     if (all_energies_finite(n, energy)) { /* the usual case, in a loop that becomes vectors */
         for (int64_t i = 0; sign == EBM_SIGN_LOG_DENSITY && i < n; i++) {
             energy[i] = -energy[i];
@@ -97,14 +112,14 @@ static ebm_status check_energies(const char *callback, int64_t first_row, int64_
     }
     for (int64_t i = 0; i < n; i++) {
         if (isnan(energy[i]) && ebm__is_poison_double(&energy[i])) {
-            return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write the energy of row %" PRId64, callback,
-                             first_row + i);
+            return ebm__fail(EBM_ERR_CALLBACK, "%s callback did not write the%s of row %" PRId64, callback,
+                             strchr(what, ' '), first_row + i);
         }
         if (sign == EBM_SIGN_LOG_DENSITY) {
             energy[i] = -energy[i];
         }
         if (!(fabs(energy[i]) <= DBL_MAX) && !(allow_infinity && energy[i] > 0)) {
-            return ebm__fail(EBM_ERR_NONFINITE, "%s callback gave an energy of %s for row %" PRId64, callback,
+            return ebm__fail(EBM_ERR_NONFINITE, "%s callback gave %s of %s for row %" PRId64, callback, what,
                              isnan(energy[i]) ? "NaN" : energy[i] > 0 ? "+infinity" : "-infinity", first_row + i);
         }
     }
@@ -181,7 +196,7 @@ static ebm_status call_energy(const ebm_model *model, const float *theta, int64_
     ebm__callback_leave(depth);
     EBM__TRY(ebm__check_answer("energy", answer, first_row, n));
     if (energy != NULL) {
-        EBM__TRY(check_energies("energy", first_row, n, allow_infinity, model->sign, energy));
+        EBM__TRY(check_energies("energy", "an energy", first_row, n, allow_infinity, model->sign, energy));
     }
     if (grad != NULL && energy != NULL && allow_infinity) {
         clear_impossible_rows(n, dim, energy, grad);
@@ -258,6 +273,15 @@ static ebm_status check_theta_like(const ebm_model *model, const char *what, con
                      i - tensor->offset, tensor->name);
 }
 
+/* Checks what param_grad or mixed_grad has written, and gives it the sign of an energy. */
+static ebm_status take_theta_like(const ebm_model *model, const char *what, float *grad) {
+    EBM__TRY(check_theta_like(model, what, grad));
+    if (model->sign == EBM_SIGN_LOG_DENSITY) {
+        negate(model->n_params, grad);
+    }
+    return EBM_OK;
+}
+
 ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
                                  const float *x, const float *weight, double *energy, float *grad) {
     if (energy != NULL) {
@@ -269,13 +293,29 @@ ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int
     ebm__callback_leave(depth);
     EBM__TRY(ebm__check_answer("param_grad", answer, first_row, n));
     if (energy != NULL) {
-        EBM__TRY(check_energies("param_grad", first_row, n, false, model->sign, energy));
+        EBM__TRY(check_energies("param_grad", "an energy", first_row, n, false, model->sign, energy));
     }
-    EBM__TRY(check_theta_like(model, "param_grad callback", grad));
-    if (model->sign == EBM_SIGN_LOG_DENSITY) {
-        negate(model->n_params, grad);
+    return take_theta_like(model, "param_grad callback", grad);
+}
+
+ebm_status ebm__guard_mixed_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                 const float *x, const float *direction, const float *weight, double *slope,
+                                 float *grad) {
+    if (model->mixed_grad_fn == NULL) {
+        return ebm__fail(EBM_ERR_STATE, "the model has no mixed_grad callback");
     }
-    return EBM_OK;
+    if (slope != NULL) {
+        ebm__poison_doubles(n, slope);
+    }
+    ebm__poison_floats(model->n_params, grad);
+    int depth = enter(first_row);
+    int32_t answer = model->mixed_grad_fn(n, model->dim, x, direction, weight, theta, slope, grad, model->user_data);
+    ebm__callback_leave(depth);
+    EBM__TRY(ebm__check_answer("mixed_grad", answer, first_row, n));
+    if (slope != NULL) {
+        EBM__TRY(check_energies("mixed_grad", "a slope", first_row, n, false, model->sign, slope));
+    }
+    return take_theta_like(model, "mixed_grad callback", grad);
 }
 
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta) {

@@ -16,6 +16,11 @@ ebm_status ebm__guard_energy(const ebm_model *model, const float *theta, int64_t
 ebm_status ebm__guard_param_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
                                  const float *x, const float *weight, double *energy, float *grad);
 
+/* Calls the mixed_grad callback once, if the model has one (EBM_ERR_STATE). */
+ebm_status ebm__guard_mixed_grad(const ebm_model *model, const float *theta, int64_t first_row, int64_t n,
+                                 const float *x, const float *direction, const float *weight, double *slope,
+                                 float *grad);
+
 /* Calls the init callback once. */
 ebm_status ebm__guard_init(const ebm_model *model, uint64_t seed, float *theta);
 
@@ -43,6 +48,9 @@ void ebm__poison_floats(int64_t n, float *values);
 void ebm__poison_doubles(int64_t n, double *values);
 bool ebm__is_poison_float(const float *value);
 bool ebm__is_poison_double(const double *value);
+
+/* Are all floats of n rows written, and finite? EBM_ERR_CALLBACK or EBM_ERR_NONFINITE names the first that is not. */
+ebm_status ebm__check_rows(const char *callback, int64_t n, int64_t dim, const float *x);
 
 /* What a callback's answer means. The library's own energies answer EBM_ERR_NOMEM when working memory runs out. */
 ebm_status ebm__check_answer(const char *callback, int32_t answer, int64_t first_row, int64_t n);

@@ -13,6 +13,7 @@ static void destroy_model(ebm__handle *handle) {
         model->release_fn(model->user_data);
     }
     ebm__free(handle->context, model->partial);
+    ebm__free(handle->context, model->spectral);
     ebm__free(handle->context, model->own_theta);
     ebm__free(handle->context, model->tensors);
     ebm__free(handle->context, model);

@@ -25,6 +25,7 @@ struct ebm_model {
     int64_t dim;
     ebm_energy_fn energy_fn;
     ebm_param_grad_fn param_grad_fn;
+    ebm_mixed_grad_fn mixed_grad_fn; /* NULL: none */
     ebm_init_fn init_fn;
     ebm_release_fn release_fn;
     void *user_data;
@@ -41,6 +42,9 @@ struct ebm_model {
 
     float *partial; /* parameter gradients of chunks */
     int64_t partial_bytes;
+    double spectral_limit; /* of matrices' norms, after a training step; 0: none */
+    float *spectral;       /* working memory for that */
+    int64_t spectral_bytes;
 };
 
 ebm_context *ebm__model_context(const ebm_model *model);
@@ -80,6 +84,13 @@ ebm_status ebm__model_energy_all(ebm_model *model, const float *theta, int64_t n
  */
 ebm_status ebm__model_param_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
                                      const float *weight, double *energy, float *grad);
+
+/*
+ * grad = sum_i weight[i] d/dtheta (direction_i . dE(x_i)/dx), and, unless NULL, slope[i] = direction_i . dE(x_i)/dx.
+ * EBM_ERR_STATE when the model has no mixed_grad callback. All else as above.
+ */
+ebm_status ebm__model_mixed_grad_all(ebm_model *model, const float *theta, int64_t n, const float *x,
+                                     const float *direction, const float *weight, double *slope, float *grad);
 
 /* Rows that one call of the energy callback gets, of n. */
 int64_t ebm__model_chunk_rows(const ebm_model *model, int64_t n);

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "model/guard.h"
 #include "model/model.h"
+#include "model/spectral.h"
 
 ebm_status ebm__require_finite(const char *caller, const char *name, int64_t n, int64_t dim, const float *x) {
     int bad = 0;
@@ -280,6 +281,7 @@ ebm_status ebm_model_init_params(ebm_model *model, uint64_t seed) {
     if (status != EBM_OK) {
         return ebm__fail_within(status, "%s: ", __func__);
     }
+    EBM__TRY(ebm__model_limit_norms(model, theta.memory, __func__));
     memcpy(model->theta, theta.memory, (size_t)model->n_params * sizeof *theta.memory);
     return EBM_OK;
 }

@@ -92,6 +92,8 @@ ebm_status ebm_sampler_create(ebm_context *context, ebm_model *model, int64_t n_
     ebm__handle_init(&sampler->handle, context, destroy_sampler);
     ebm__scratch_init(&sampler->scratch, context);
     sampler->n_chains = n_chains;
+    sampler->step_factor = 1;
+    sampler->noise_factor = 1;
     sampler->n_rows = n_chains;
     sampler->ladder.n_rungs = 1;
     sampler->dim = model->dim;
@@ -130,7 +132,7 @@ double ebm__sampler_temperature(const ebm_sampler *sampler, int64_t row) {
 double ebm__sampler_step_size(const ebm_sampler *sampler, int64_t row) {
     const ebm__ladder *ladder = &sampler->ladder;
     double factor = ladder->n_rungs == 1 ? 1 : ladder->step_size[row / sampler->n_chains];
-    return sampler->settings.step_size * factor;
+    return sampler->settings.step_size * sampler->step_factor * factor;
 }
 
 /* A sigma that is set stands for a temperature, sigma^2 / (2 eta), which is then what the ladder multiplies. */
@@ -138,10 +140,12 @@ double ebm__sampler_noise_std(const ebm_sampler *sampler, int64_t row) {
     const ebm__sampler_settings *s = &sampler->settings;
     const ebm__ladder *ladder = &sampler->ladder;
     if (s->noise_std < 0) {
-        return sqrt(2.0 * ebm__sampler_step_size(sampler, row) * ebm__sampler_temperature(sampler, row));
+        return sampler->noise_factor *
+               sqrt(2.0 * ebm__sampler_step_size(sampler, row) * ebm__sampler_temperature(sampler, row));
     }
     int64_t rung = row / sampler->n_chains;
-    return s->noise_std * (ladder->n_rungs == 1 ? 1 : sqrt(ladder->step_size[rung] * ladder->temperature[rung]));
+    return s->noise_std * sampler->noise_factor *
+           (ladder->n_rungs == 1 ? 1 : sqrt(ladder->step_size[rung] * ladder->temperature[rung]));
 }
 
 bool ebm__sampler_has_bounds(const ebm_sampler *sampler) {

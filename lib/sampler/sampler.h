@@ -87,6 +87,7 @@ struct ebm_sampler {
     ebm__scratch scratch; /* working memory of pieces */
     atomic_bool stop;
     const atomic_bool *outer_stop; /* the trainer's, while it is at work */
+    double step_factor, noise_factor; /* the trainer's, while it is at work; 1 otherwise */
     int64_t n_chains;
 
     /* From here on: all that ebm__sampler_exchange exchanges. */

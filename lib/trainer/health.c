@@ -14,6 +14,7 @@
 #include "sampler/kernel.h"
 #include "trainer/health_sums.h"
 #include "trainer/objective.h"
+#include "trainer/schedule.h"
 
 void ebm__health_clear(ebm__health *health, ebm_context *context) {
     ebm__free(context, health->start);
@@ -90,16 +91,17 @@ static double metric_scale(const ebm_sampler *sampler, int64_t n_free) {
  */
 static double free_diffusion(const ebm_sampler *sampler, double k) {
     const ebm__sampler_settings *s = &sampler->settings;
-    double time = k * s->step_size;
+    double eta = ebm__sampler_step_size(sampler, 0); /* as it is scheduled */
+    double time = k * eta;
     double damped = s->friction * time;
     switch (s->kernel) {
         case EBM_KERNEL_HMC:
-            return sqrt(s->temperature * k) * s->step_size * (double)s->leapfrog_steps;
+            return sqrt(s->temperature * k) * eta * (double)s->leapfrog_steps;
         case EBM_KERNEL_UNDERDAMPED:
         case EBM_KERNEL_UNDERDAMPED_ADJUSTED:
             return isfinite(damped) && damped > 1e-4
                        ? sqrt(2 * s->temperature * (damped + expm1(-damped))) / s->friction
-                       : sqrt(s->temperature * (isfinite(damped) ? time : s->step_size) * time);
+                       : sqrt(s->temperature * (isfinite(damped) ? time : eta) * time);
         case EBM_KERNEL_LANGEVIN:
         case EBM_KERNEL_MALA:
         case EBM_KERNEL_RANDOM_WALK:
@@ -126,7 +128,7 @@ static void measure_energies(const ebm_trainer *trainer, int64_t n, int64_t m, c
 static void measure_movement(const ebm_trainer *trainer, ebm__batch_health *h) {
     const ebm_sampler *s = trainer->sampler;
     double n_free = (double)free_count(s);
-    double k = (double)trainer->settings.mcmc_steps;
+    double k = (double)ebm__trainer_mcmc_steps(trainer);
     double scale = sqrt(metric_scale(s, (int64_t)n_free));
     double square = ebm__square_distance(s->n_chains * s->dim, s->x, trainer->health.start);
     h->noise = scale * free_diffusion(s, k);
@@ -142,7 +144,7 @@ static void measure_movement(const ebm_trainer *trainer, ebm__batch_health *h) {
     }
     h->number[EBM_HEALTH_GRAD_X] = s->report.grad_rms;
     h->number[EBM_HEALTH_GRAD_X_CLIPPED] = clipped;
-    h->drift = k * s->settings.step_size * fmin(s->report.grad_rms, s->settings.grad_clip) * scale * scale;
+    h->drift = k * ebm__sampler_step_size(s, 0) * fmin(s->report.grad_rms, s->settings.grad_clip) * scale * scale;
 }
 
 static void measure_spread(const ebm_trainer *trainer, int64_t n, ebm__batch_health *h) {

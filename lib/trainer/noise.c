@@ -48,18 +48,7 @@ static ebm_status host_sample(const ebm_trainer *trainer, int64_t n, float *y) {
     int32_t answer = noise->sample(n, dim, noise->normals, y, noise->user_data);
     ebm__callback_leave(depth);
     EBM__TRY(ebm__check_answer("noise sample", answer, 0, n));
-    for (int64_t i = 0; i < n * dim; i++) {
-        if (ebm__is_poison_float(&y[i])) {
-            return ebm__fail(EBM_ERR_CALLBACK,
-                             "noise sample callback did not write row %" PRId64 ", coordinate %" PRId64, i / dim,
-                             i % dim);
-        }
-        if (!isfinite(y[i])) {
-            return ebm__fail(EBM_ERR_NONFINITE, "noise sample callback gave %g in row %" PRId64 ", coordinate %" PRId64,
-                             (double)y[i], i / dim, i % dim);
-        }
-    }
-    return EBM_OK;
+    return ebm__check_rows("noise sample", n, dim, y);
 }
 
 static ebm_status host_density(const ebm_trainer *trainer, int64_t n, const float *x, double *log_density) {

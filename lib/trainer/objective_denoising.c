@@ -4,7 +4,7 @@
  * the noise, -(x~ - x) / s^2 = -z / s. Weighted by s^2, so that levels count alike (Song and Ermon 2019), a
  * row's loss is |r|^2 / 2 with the residual r = s dE/dx(x~) - z, and
  *     dL/dtheta = mean over rows of s (r . d/dx) dE/dtheta at x~,
- * by first differences along r.
+ * by the model's mixed_grad or, without one, first differences along r.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -55,6 +55,20 @@ static double residual(int64_t dim, double level, const float *grad, float *z) {
     return square;
 }
 
+/* What stands for row i, with the weight `factor`: itself, for the model's mixed_grad, or the two of a difference. */
+static ebm_status place(ebm_trainer *trainer, int64_t i, const float *x, const float *r, double length, double factor) {
+    int64_t dim = trainer->model->dim;
+    if (trainer->model->mixed_grad_fn != NULL) {
+        trainer->weight[i] = (float)factor;
+        return EBM_OK;
+    }
+    float *plus = trainer->rows + 2 * i * dim;
+    float weight = ebm__difference_pair(dim, x, r, length, factor, plus, plus + dim);
+    trainer->weight[2 * i] = weight;
+    trainer->weight[2 * i + 1] = -weight;
+    return ebm__require_weight(weight, i);
+}
+
 static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
     ebm_model *model = trainer->model;
     int64_t dim = model->dim;
@@ -71,15 +85,17 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     report->energy_data = ebm__mean(n, trainer->energy);
     for (int64_t i = 0; i < n; i++) {
         double level = level_of(trainer, first, i);
-        report->loss += residual(dim, level, grad + i * dim, r + i * dim) / (2 * (double)n);
-        float *plus = trainer->rows + 2 * i * dim;
-        float weight = ebm__difference_pair(dim, x + i * dim, r + i * dim, length, level / (double)n, plus, plus + dim);
-        trainer->weight[2 * i] = weight;
-        trainer->weight[2 * i + 1] = -weight;
-        EBM__TRY(ebm__require_weight(weight, i));
+        double square = residual(dim, level, grad + i * dim, r + i * dim);
+        EBM__TRY(ebm__require_weight((float)(square * 0), i)); /* NaN where r is not finite */
+        report->loss += square / (2 * (double)n);
+        EBM__TRY(place(trainer, i, x + i * dim, r + i * dim, length, level / (double)n));
+    }
+    EBM__TRY(ebm__trainer_check_stop(trainer));
+    if (model->mixed_grad_fn != NULL) {
+        trainer->probe = (ebm__probe){.n_data = n};
+        return ebm__model_mixed_grad_all(model, model->theta, n, x, r, trainer->weight, NULL, trainer->grad);
     }
     trainer->probe = (ebm__probe){.n_data = 2 * n};
-    EBM__TRY(ebm__trainer_check_stop(trainer));
     return ebm__model_param_grad_all(model, model->theta, 2 * n, trainer->rows, trainer->weight, NULL, trainer->grad);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "trainer/objective.h"
+#include "trainer/schedule.h"
 
 static ebm_status ready(const ebm_trainer *trainer, const char *caller) {
     return trainer->sampler != NULL
@@ -26,7 +27,12 @@ static ebm_status reserve(ebm_trainer *trainer, int64_t n, const char *caller) {
 }
 
 static ebm_status begin(ebm_trainer *trainer, int64_t n, const char *caller) {
-    EBM__TRY(ebm__sampler_begin_negatives(trainer->sampler, n, trainer->rows, caller));
+    EBM__TRY(ebm__schedule_sampler(trainer, caller));
+    ebm_status status = ebm__sampler_begin_negatives(trainer->sampler, n, trainer->rows, caller);
+    if (status != EBM_OK) {
+        ebm__schedule_sampler_end(trainer);
+        return status;
+    }
     trainer->sampler->outer_stop = &trainer->stop;
     ebm__health_begin(trainer);
     return EBM_OK;
@@ -51,7 +57,7 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
     ebm_sampler *sampler = trainer->sampler;
     ebm_model *model = trainer->model;
     int64_t m = sampler->n_chains;
-    EBM__TRY(ebm__sampler_advance(sampler, trainer->settings.mcmc_steps, 1, NULL, "sampler"));
+    EBM__TRY(ebm__sampler_advance(sampler, ebm__trainer_mcmc_steps(trainer), 1, NULL, "sampler"));
     memcpy(trainer->rows + n * model->dim, sampler->x, (size_t)(m * model->dim) * sizeof(float));
     EBM__TRY(weigh(trainer, n, m));
     EBM__TRY(ebm__trainer_check_stop(trainer));
@@ -73,11 +79,13 @@ static ebm_status differentiate(ebm_trainer *trainer, int64_t n, ebm__trainer_re
 
 static void finish(ebm_trainer *trainer) {
     trainer->sampler->outer_stop = NULL;
+    ebm__schedule_sampler_end(trainer);
     ebm__sampler_finish_negatives(trainer->sampler);
 }
 
 static void undo(ebm_trainer *trainer) {
     trainer->sampler->outer_stop = NULL;
+    ebm__schedule_sampler_end(trainer);
     ebm__sampler_undo_negatives(trainer->sampler);
 }
 

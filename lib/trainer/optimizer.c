@@ -10,23 +10,6 @@
 #include "trainer/trainer.h"
 
 enum { TASK_FLOATS = 16384 };
-static const double PI = 3.14159265358979323846;
-
-double ebm__trainer_learning_rate(const ebm_trainer *trainer) {
-    const ebm__trainer_settings *s = &trainer->settings;
-    double t = fmin((double)trainer->steps / (double)s->decay_steps, 1.0);
-    double r = s->final_ratio;
-    switch (s->decay) {
-        case EBM_DECAY_LINEAR:
-            return s->learning_rate * (1 + (r - 1) * t);
-        case EBM_DECAY_EXPONENTIAL:
-            return s->learning_rate * pow(r, t);
-        case EBM_DECAY_COSINE:
-            return s->learning_rate * (r + (1 - r) * (1 + cos(PI * t)) / 2);
-        default:
-            return s->learning_rate;
-    }
-}
 
 /* One update, all factors as the floats that the loop uses. */
 typedef struct update {

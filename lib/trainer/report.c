@@ -76,11 +76,3 @@ ebm_status ebm_trainer_get_log_z_gradient(const ebm_trainer *trainer, double *gr
     EBM__REQUIRE(grad);
     return get_number(trainer, __func__, trainer->report.log_z_grad, grad);
 }
-
-ebm_status ebm_trainer_get_current_learning_rate(const ebm_trainer *trainer, double *rate) {
-    EBM__REQUIRE(trainer);
-    EBM__REQUIRE(rate);
-    EBM__TRY(ebm__readable(&trainer->handle, __func__));
-    *rate = ebm__trainer_learning_rate(trainer);
-    return EBM_OK;
-}

@@ -79,46 +79,6 @@ ebm_status ebm_trainer_get_learning_rate(const ebm_trainer *trainer, double *rat
     GET(trainer, rate, trainer->settings.learning_rate);
 }
 
-ebm_status ebm_trainer_set_learning_rate_decay(ebm_trainer *trainer, int32_t decay, double final_ratio,
-                                               int64_t n_steps) {
-    EBM__REQUIRE(trainer);
-    if (decay < EBM_DECAY_NONE || decay > EBM_DECAY_COSINE) {
-        return ebm__fail(EBM_ERR_ARG, "%s: decay is %d, must be one of the constants %d to %d", __func__, decay,
-                         EBM_DECAY_NONE, EBM_DECAY_COSINE);
-    }
-    bool positive = decay != EBM_DECAY_EXPONENTIAL || final_ratio > 0;
-    if (decay != EBM_DECAY_NONE && !(final_ratio >= 0 && final_ratio <= 1 && positive)) {
-        return ebm__fail(EBM_ERR_ARG, "%s: final_ratio is %g, must be %s0 to 1", __func__, final_ratio,
-                         decay == EBM_DECAY_EXPONENTIAL ? "above " : "");
-    }
-    if (decay != EBM_DECAY_NONE && n_steps < 1) {
-        return ebm__fail(EBM_ERR_ARG, "%s: n_steps is %" PRId64 ", must be at least 1", __func__, n_steps);
-    }
-    EBM__USE(use, trainer);
-    trainer->settings.decay = decay;
-    if (decay != EBM_DECAY_NONE) {
-        trainer->settings.final_ratio = final_ratio;
-        trainer->settings.decay_steps = n_steps;
-    }
-    return EBM_OK;
-}
-
-ebm_status ebm_trainer_get_learning_rate_decay(const ebm_trainer *trainer, int32_t *decay, double *final_ratio,
-                                               int64_t *n_steps) {
-    EBM__REQUIRE(trainer);
-    EBM__TRY(ebm__readable(&trainer->handle, __func__));
-    if (decay != NULL) {
-        *decay = trainer->settings.decay;
-    }
-    if (final_ratio != NULL) {
-        *final_ratio = trainer->settings.final_ratio;
-    }
-    if (n_steps != NULL) {
-        *n_steps = trainer->settings.decay_steps;
-    }
-    return EBM_OK;
-}
-
 ebm_status ebm_trainer_set_momentum(ebm_trainer *trainer, double momentum) {
     EBM__REQUIRE(trainer);
     return set_double(trainer, __func__, "momentum", momentum, momentum >= 0 && momentum < 1, "0 to below 1",

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "core/error.h"
+#include "model/spectral.h"
 #include "trainer/objective.h"
 
 /*
@@ -35,6 +36,7 @@ static ebm_status probe_proposal(ebm_trainer *trainer) {
 static ebm_status propose(ebm_trainer *trainer, double grad_norm, const char *caller) {
     EBM__TRY(ebm__average_prepare(trainer, caller));
     EBM__TRY(ebm__optimizer_propose(trainer, grad_norm, caller));
+    EBM__TRY(ebm__model_limit_norms(trainer->model, trainer->optimizer.next_theta, caller));
     EBM__TRY(probe_proposal(trainer));
     return ebm__trainer_check_stop(trainer);
 }

@@ -37,15 +37,15 @@ static void destroy_trainer(ebm__handle *handle) {
     ebm__free(context, trainer);
 }
 
+#define UNCHANGED {EBM_SCHEDULE_CONSTANT, 0, 1, 1.0}
+
 /* What a new trainer does until it is told otherwise. */
 static const ebm__trainer_settings DEFAULTS = {
     .objective = EBM_OBJECTIVE_LIKELIHOOD,
     .seed = 0, /* the sampler's, if there is one */
     .optimizer = EBM_OPT_ADAM,
     .learning_rate = 1e-3,
-    .decay = EBM_DECAY_NONE,
-    .final_ratio = 1.0,
-    .decay_steps = 1,
+    .schedules = {UNCHANGED, UNCHANGED, UNCHANGED, UNCHANGED},
     .momentum = 0.0,
     .beta1 = 0.9,
     .beta2 = 0.999,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <ebm/objectives.h>
+#include <ebm/schedules.h>
 #include <ebm/trainer.h>
 
 #include "core/handle.h"
@@ -16,16 +17,22 @@
 #include "trainer/health.h"
 #include "trainer/noise.h"
 
-enum { EBM__MOST_NOISE_LEVELS = 256 };
+enum { EBM__MOST_NOISE_LEVELS = 256, EBM__N_SCHEDULES = EBM_SCHEDULED_MCMC_STEPS };
+
+/* Of one setting, see trainer/schedule.h. */
+typedef struct ebm__schedule {
+    int32_t kind;
+    int64_t warmup_steps;
+    int64_t n_steps;
+    double factor;
+} ebm__schedule;
 
 typedef struct ebm__trainer_settings {
     int32_t objective;
     uint64_t seed;
     int32_t optimizer;
     double learning_rate;
-    int32_t decay;
-    double final_ratio;
-    int64_t decay_steps;
+    ebm__schedule schedules[EBM__N_SCHEDULES]; /* of EBM_SCHEDULED_... - 1 */
     double momentum;
     double beta1, beta2;
     double epsilon;
@@ -178,6 +185,8 @@ ebm_status ebm__optimizer_prepare(ebm_trainer *trainer, const char *caller);
 ebm_status ebm__optimizer_propose(ebm_trainer *trainer, double grad_norm, const char *caller);
 void ebm__optimizer_accept(ebm_trainer *trainer);
 void ebm__optimizer_clear(ebm_trainer *trainer);
+
+/* schedule.c: that of the next step. */
 double ebm__trainer_learning_rate(const ebm_trainer *trainer);
 
 /*

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The gradients of bench_conv.c through torch autograd, milliseconds: dE/dx with frozen parameters, and the gradient in
-theta of a weighted sum of energies; images as torch likes them best of contiguous and channels_last.
+theta of a weighted sum of energies, and 20 of the first with one of the second; images as torch likes them best of
+contiguous and channels_last. Processor time per thread, as there.
 Usage: OMP_WAIT_POLICY=passive bench_conv_peers.py threads [quick]"""
 import sys
 import time
@@ -39,6 +40,7 @@ def main():
     torch.manual_seed(1)
     images = BATCH * threads
     for name, layers in NETWORKS:
+        step = 0
         for what, gradient in (("x", gradient_x), ("theta", gradient_theta)):
             least = float("inf")
             for memory_format in (torch.contiguous_format, torch.channels_last):
@@ -47,10 +49,12 @@ def main():
                 x = torch.rand(images, 1, SIDE, SIDE).contiguous(memory_format=memory_format)
                 weight = torch.randn(images, 1)
                 for _ in range(1 if QUICK else 15):
-                    start = time.perf_counter()
+                    start = time.process_time()
                     gradient(net, x, weight)
-                    least = min(least, time.perf_counter() - start)
+                    least = min(least, (time.process_time() - start) / threads)
+            step += least * (20 if what == "x" else 1)
             print(f"conv {name},{what}/{threads}T autograd {1e3 * least:.6g} ms", flush=True)
+        print(f"conv {name},step/{threads}T autograd {1e3 * step:.6g} ms", flush=True)
 
 
 main()

@@ -4,6 +4,7 @@
  * poisoned, answer EBM_ERR_STATE from then on, and can be freed. Nothing else is harmed, and nothing leaks (run under
  * AddressSanitizer).
  */
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -27,7 +28,7 @@ void check(bool good, const char *text, int line) {
 }
 #define CHECK(condition) check((condition), #condition, __LINE__)
 
-enum where { NOWHERE, ENERGY, PARAM_GRAD, INIT, PROGRESS, LOG, PARALLEL_FOR };
+enum where { NOWHERE, ENERGY, PARAM_GRAD, INIT, PROGRESS, DATA, LOG, PARALLEL_FOR };
 
 struct host {
     where place = NOWHERE;
@@ -80,6 +81,12 @@ int32_t init(uint64_t, int64_t, float *theta, void *data) {
 
 int32_t progress(const ebm_trainer *, void *data) {
     static_cast<host *>(data)->visit(PROGRESS);
+    return EBM_CB_OK;
+}
+
+int32_t batch(int64_t, int64_t n, int64_t dim, float *x, void *data) {
+    static_cast<host *>(data)->visit(DATA);
+    std::fill(x, x + n * dim, 0.0F);
     return EBM_CB_OK;
 }
 
@@ -176,6 +183,8 @@ const scene SCENES[] = {
      [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
     {"progress", PROGRESS, 2, false, false, true,
      [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
+    {"data", DATA, 2, false, false, true,
+     [](handles &s) { return ebm_trainer_fit_stream(s.trainer, batch, &s.h, 3); }},
     {"log", LOG, 1, false, false, true,
      [](handles &s) { return ebm_trainer_fit(s.trainer, CHAINS, s.data.data(), 1); }},
     {"parallel_for", PARALLEL_FOR, 2, true, true, false,

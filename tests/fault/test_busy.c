@@ -92,6 +92,8 @@ static void try_model(fixture *f) {
         expect(true, ebm_model_bind_params, m, PARAMS, theta);
         expect(true, ebm_model_init_params, m, 1);
         expect(true, ebm_model_set_init, m, test_init);
+        expect(true, ebm_model_mixed_grad, m, ROWS, f->data, f->data, weight, energy, PARAMS, grad);
+        expect(true, ebm_model_check_mixed_grad, m, ROWS, f->data, energy);
         expect(true, ebm_model_set_release, m, release);
         const int32_t kind = EBM_TRANSFORM_NONE;
         const int64_t size = DIM;
@@ -101,8 +103,11 @@ static void try_model(fixture *f) {
     expect(false, ebm_transformed_constrain, m, 1, f->data, grad); /* reads what never changes */
     expect(false, ebm_transformed_unconstrain, m, 1, f->data, grad);
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
+    expect(busy, ebm_model_set_mixed_grad, m, NULL);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
     expect(busy, ebm_model_get_sign, m, &number);
+    expect(busy, ebm_model_set_spectral_limit, m, 0);
+    expect(busy, ebm_model_get_spectral_limit, m, energy);
     expect(busy, ebm_model_set_concurrent, m, 0);
     expect(busy, ebm_model_get_concurrent, m, &number);
     expect(busy, ebm_model_energy, m, ROWS, f->data, energy);
@@ -196,6 +201,14 @@ static void try_sampler(fixture *f) {
     }
 }
 
+static int32_t no_batch(int64_t batch, int64_t n, int64_t dim, float *x, void *unused) {
+    (void)batch, (void)unused;
+    for (int64_t i = 0; i < n * dim; i++) {
+        x[i] = 0;
+    }
+    return EBM_CB_OK;
+}
+
 /* The trainer's setters and work, which stay shut also while the progress function looks. */
 static void try_trainer_changes(fixture *f) {
     ebm_trainer *t = f->trainer;
@@ -211,7 +224,7 @@ static void try_trainer_changes(fixture *f) {
     expect(busy, ebm_trainer_fit_noise, t, ROWS, f->data, EBM_COVARIANCE_FULL, 0.1);
     expect(busy, ebm_trainer_set_optimizer, t, EBM_OPT_ADAM);
     expect(busy, ebm_trainer_set_learning_rate, t, 1e-3);
-    expect(busy, ebm_trainer_set_learning_rate_decay, t, EBM_DECAY_NONE, 0, 0);
+    expect(busy, ebm_trainer_set_schedule, t, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_CONSTANT, 0, 1, 1);
     expect(busy, ebm_trainer_set_momentum, t, 0);
     expect(busy, ebm_trainer_set_betas, t, 0.9, 0.999);
     expect(busy, ebm_trainer_set_epsilon, t, 1e-8);
@@ -229,10 +242,12 @@ static void try_trainer_changes(fixture *f) {
         expect(true, ebm_trainer_set_progress, t, no_progress, NULL, 1);
         expect(true, ebm_trainer_step, t, ROWS, f->data);
         expect(true, ebm_trainer_fit, t, ROWS, f->data, 1);
+        expect(true, ebm_trainer_fit_stream, t, no_batch, NULL, 1);
         expect(true, ebm_trainer_gradient, t, ROWS, f->data, PARAMS, grad);
     } else if (f->sampler_busy) { /* the trainer is idle, but its sampler is not */
         expect(true, ebm_trainer_step, t, ROWS, f->data);
         expect(true, ebm_trainer_fit, t, ROWS, f->data, 1);
+        expect(true, ebm_trainer_fit_stream, t, no_batch, NULL, 1);
         expect(true, ebm_trainer_gradient, t, ROWS, f->data, PARAMS, grad);
     }
 }
@@ -258,7 +273,7 @@ static void try_trainer_getters(fixture *f) {
     expect(busy, ebm_trainer_get_loss, t, &value);
     expect(busy, ebm_trainer_get_optimizer, t, &number);
     expect(busy, ebm_trainer_get_learning_rate, t, &value);
-    expect(busy, ebm_trainer_get_learning_rate_decay, t, &number, NULL, NULL);
+    expect(busy, ebm_trainer_get_schedule, t, EBM_SCHEDULED_MCMC_STEPS, &number, NULL, NULL, NULL);
     expect(busy, ebm_trainer_get_momentum, t, &value);
     expect(busy, ebm_trainer_get_betas, t, &value, NULL);
     expect(busy, ebm_trainer_get_epsilon, t, &value);
@@ -283,7 +298,8 @@ static void try_trainer_getters(fixture *f) {
     expect(busy, ebm_trainer_get_gap, t, &value);
     expect(busy, ebm_trainer_get_grad_norm, t, &value);
     expect(busy, ebm_trainer_get_acceptance, t, &value);
-    expect(busy, ebm_trainer_get_current_learning_rate, t, &value);
+    expect(busy, ebm_trainer_get_scheduled_value, t, EBM_SCHEDULED_LEARNING_RATE, &value);
+    expect(busy || f->sampler_busy, ebm_trainer_get_scheduled_value, t, EBM_SCHEDULED_STEP_SIZE, &value);
 }
 
 /* Makes new handles on those that are at work: refused, and nothing comes out. */

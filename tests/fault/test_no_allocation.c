@@ -24,6 +24,7 @@ static void test_none_after_the_first(void **state) {
         assert_no_more(&f, step, "step", flags);
         assert_no_more(&f, gradient, "gradient", flags);
         assert_no_more(&f, fit, "fit", flags);
+        assert_no_more(&f, fit_stream, "fit_stream", flags);
         teardown(&f);
         setup(&f, flags & ~FROM_DATA);
         assert_no_more(&f, run, "run", flags);

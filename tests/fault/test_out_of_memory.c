@@ -80,6 +80,15 @@ static ebm_status grad_x(fixture *f) {
     return ebm_model_grad_x(f->model, ROWS, f->data, f->numbers, f->out);
 }
 
+static ebm_status mixed_grad(fixture *f) {
+    return ebm_model_mixed_grad(f->model, ROWS, f->data, f->data, f->data, f->numbers, ebm_model_param_count(f->model),
+                                f->out);
+}
+
+static ebm_status check_mixed_grad(fixture *f) {
+    return ebm_model_check_mixed_grad(f->model, 2, f->data, &f->numbers[0]);
+}
+
 static ebm_status check_gradients(fixture *f) {
     return ebm_model_check_gradients(f->model, 2, f->data, &f->numbers[0], &f->numbers[1]);
 }
@@ -171,6 +180,9 @@ static const scene SCENES[] = {
     {"param_grad, transformed, MLP, threads", param_grad, TRANSFORMED | MLP | THREADS, false},
     {"param_grad", param_grad, 0, false},
     {"param_grad, MLP, threads", param_grad, MLP | THREADS, false},
+    {"mixed_grad, MLP, threads", mixed_grad, MLP | THREADS, false},
+    {"mixed_grad, transformed, MLP", mixed_grad, TRANSFORMED | MLP, false},
+    {"check_mixed_grad, MLP", check_mixed_grad, MLP, false},
     {"check_gradients", check_gradients, 0, false},
     {"check_gradients, MLP", check_gradients, MLP, false},
     {"set_mask", set_mask, 0, false},
@@ -213,6 +225,8 @@ static const scene SCENES[] = {
     {"param_grad that grows, MLP", param_grad, WARM | MLP, false},
     {"step that grows", step, WARM | EXTRAS, false},
     {"fit that grows", fit, WARM, true},
+    {"fit of a stream", fit_stream, 0, true},
+    {"fit of a stream that grows", fit_stream, WARM, true},
     {"fit", fit, BUFFER | EXTRAS, true},
     {"gradient", gradient, BUFFER | EXTRAS, false},
     {"step, denoising, MLP, threads", step, DENOISING | MLP | THREADS | EXTRAS, false},

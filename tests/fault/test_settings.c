@@ -344,28 +344,44 @@ static void test_ladder(void **state) {
     assert_int_equal(ebm_sampler_rung_count(sampler), 1);
 }
 
-static void test_learning_rate_decay(void **state) {
-    int32_t decay;
-    double ratio;
-    int64_t steps;
-    const char *const function = "ebm_trainer_set_learning_rate_decay";
+static void test_schedule(void **state) {
     (void)state;
-    assert_ok(ebm_trainer_get_learning_rate_decay(trainer, &decay, NULL, NULL));
-    assert_int_equal(decay, EBM_DECAY_NONE);
-    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_NONE, NOT, -1)); /* ignored */
-    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_COSINE, 0, 1));
-    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1, INT64_MAX));
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, 4, 1, 1), function, "decay", "4");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, -1, 1, 1), function, "decay", "-1");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 1.1, 1), function, "final_ratio",
-                   "1.1");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, NOT, 1), function, "final_ratio",
-                   "nan");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_EXPONENTIAL, 0, 1), function, "final_ratio",
+    const char *const function = "ebm_trainer_set_schedule";
+    const int32_t rate = EBM_SCHEDULED_LEARNING_RATE;
+    int32_t kind;
+    int64_t warmup;
+    int64_t steps;
+    double factor;
+    for (int32_t what = rate; what <= EBM_SCHEDULED_MCMC_STEPS; what++) {
+        assert_ok(ebm_trainer_get_schedule(trainer, what, &kind, &warmup, &steps, &factor));
+        assert_true(kind == EBM_SCHEDULE_CONSTANT && warmup == 0 && steps == 1 && factor == 1);
+        assert_ok(ebm_trainer_set_schedule(trainer, what, EBM_SCHEDULE_STEP, 0, INT64_MAX, 2));
+        assert_ok(ebm_trainer_set_schedule(trainer, what, EBM_SCHEDULE_CONSTANT, INT64_MAX, -1, NOT)); /* ignored */
+        assert_ok(ebm_trainer_get_schedule(trainer, what, &kind, &warmup, &steps, &factor));
+        assert_true(kind == EBM_SCHEDULE_CONSTANT && warmup == INT64_MAX && steps == 1 && factor == 1);
+        assert_ok(ebm_trainer_set_schedule(trainer, what, EBM_SCHEDULE_COSINE, what, 10 * what, 0.5));
+    }
+    assert_refusal(ebm_trainer_set_schedule(trainer, 0, 1, 0, 1, 1), function, "what", "0");
+    assert_refusal(ebm_trainer_set_schedule(trainer, 5, 1, 0, 1, 1), function, "what", "5");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, -1, 0, 1, 1), function, "kind", "-1");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, 5, 0, 1, 1), function, "kind", "5");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, 0, -1, 1, 1), function, "warmup_steps", "-1");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, 1, 0, 0, 1), function, "n_steps", "0");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, 1, 0, 1, -0.5), function, "factor", "-0.5");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, 1, 0, 1, NOT), function, "factor", "nan");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, 1, 0, 1, 1e39), function, "factor", "1e+39");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, EBM_SCHEDULE_EXPONENTIAL, 0, 1, 0), function, "factor", "0");
+    assert_refusal(ebm_trainer_set_schedule(trainer, rate, EBM_SCHEDULE_STEP, 0, 1, 0), function, "factor", "0");
+    assert_refusal(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_STEP_SIZE, EBM_SCHEDULE_LINEAR, 0, 1, 0), function,
+                   "factor", "0");
+    for (int32_t what = rate; what <= EBM_SCHEDULED_MCMC_STEPS; what++) {
+        assert_ok(ebm_trainer_get_schedule(trainer, what, &kind, &warmup, &steps, &factor));
+        assert_true(kind == EBM_SCHEDULE_COSINE && warmup == what && steps == 10 * what && factor == 0.5);
+    }
+    assert_refusal(ebm_trainer_get_schedule(trainer, 0, &kind, NULL, NULL, NULL), "ebm_trainer_get_schedule", "what",
                    "0");
-    assert_refusal(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0, 0), function, "n_steps", "0");
-    assert_ok(ebm_trainer_get_learning_rate_decay(trainer, &decay, &ratio, &steps));
-    assert_true(decay == EBM_DECAY_LINEAR && ratio == 1 && steps == INT64_MAX);
+    assert_refusal(ebm_trainer_get_scheduled_value(trainer, 9, &factor), "ebm_trainer_get_scheduled_value", "what",
+                   "9");
 }
 
 static int32_t sample(int64_t n, int64_t dim, const float *normals, float *y, void *data) {
@@ -526,7 +542,7 @@ int main(void) {
         TEST(test_noise_levels), TEST(test_noise), TEST(test_log_z_and_seed),
         TEST(test_doubles),     TEST(test_integers), TEST(test_bounds),
         TEST(test_mask),        TEST(test_noise_start),
-        TEST(test_buffer),      TEST(test_learning_rate_decay),
+        TEST(test_buffer),      TEST(test_schedule),
         TEST(test_betas_and_progress), TEST(test_mala_needs),
         TEST(test_ladder),      TEST(test_ladder_needs),
     };

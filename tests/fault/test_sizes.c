@@ -53,6 +53,20 @@ static void teardown(fixture *f) {
 static const int64_t HUGE_SIZE = INT64_C(1) << 33;
 static const int64_t OVER = INT64_C(1) << 61; /* x 2 floats of 4 bytes do not fit */
 
+static int32_t never_called(int64_t n, int64_t dim, const float *x, const float *direction, const float *weight,
+                            const float *theta, double *slope, float *grad_theta, void *user_data) {
+    (void)n, (void)dim, (void)x, (void)direction, (void)weight, (void)theta, (void)slope, (void)grad_theta;
+    (void)user_data;
+    fail();
+    return EBM_CB_STOP;
+}
+
+static int32_t no_batch(int64_t batch, int64_t n, int64_t dim, float *x, void *unused) {
+    (void)batch, (void)n, (void)dim, (void)x, (void)unused;
+    fail();
+    return EBM_CB_OK;
+}
+
 static void test_shapes(void **state) {
     fixture f;
     ebm_model *model = NULL;
@@ -177,10 +191,13 @@ static void test_rows(void **state) {
     const int64_t size = DIM;
     ebm_model *transformed = NULL;
     assert_ok(ebm_transformed_create(f.context, f.model, 1, &kind, &size, NULL, NULL, &transformed));
+    assert_ok(ebm_model_set_mixed_grad(f.model, never_called));
     for (int i = 0; i < 4; i++) {
         int64_t n = sizes[i].n;
         ebm_status status = sizes[i].status;
         const char *text = sizes[i].text;
+        refuse(status, text, ebm_model_mixed_grad, f.model, n, x, x, x, energy, PARAMS, grad);
+        refuse(status, text, ebm_model_check_mixed_grad, f.model, n, x, NULL);
         refuse(status, text, ebm_model_energy, f.model, n, x, energy);
         refuse(status, text, ebm_model_grad_x, f.model, n, x, energy, grad);
         refuse(status, text, ebm_model_param_grad, f.model, n, x, x, energy, PARAMS, grad);
@@ -198,6 +215,7 @@ static void test_rows(void **state) {
         refuse(EBM_ERR_ARG, text, ebm_model_set_tensor, f.model, "mean", n, x);
         refuse(EBM_ERR_ARG, text, ebm_model_get_tensor, f.model, "mean", n, x);
         refuse(EBM_ERR_ARG, "n_params is ", ebm_model_param_grad, f.model, 1, x, x, energy, n, grad);
+        refuse(EBM_ERR_ARG, "n_params is ", ebm_model_mixed_grad, f.model, 1, x, x, x, energy, n, grad);
         refuse(EBM_ERR_ARG, "n_params is ", ebm_trainer_gradient, f.trainer, 1, x, n, grad);
     }
     ebm_model_destroy(transformed);
@@ -230,6 +248,11 @@ static void test_rows(void **state) {
     refuse(EBM_ERR_OVERFLOW, "n_points is 8589934592 and steps_each is 8589934592", ebm_sampler_anneal, f.sampler,
            HUGE_SIZE, up, up, up, HUGE_SIZE);
     refuse(EBM_ERR_ARG, "n_epochs is -1", ebm_trainer_fit, f.trainer, 1, x, -1);
+    refuse(EBM_ERR_ARG, "n_steps is -1", ebm_trainer_fit_stream, f.trainer, no_batch, NULL, -1);
+    assert_ok(ebm_trainer_set_batch_size(f.trainer, INT64_MAX / 2));
+    refuse(EBM_ERR_OVERFLOW, "do not fit", ebm_trainer_fit_stream, f.trainer, no_batch, NULL, 1);
+    assert_ok(ebm_trainer_set_batch_size(f.trainer, 1));
+    assert_ok(ebm_trainer_fit_stream(f.trainer, no_batch, NULL, 0)); /* nothing to do: it is not called */
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, INT64_MAX, 0);
     refuse(EBM_ERR_OVERFLOW, "capacity is ", ebm_sampler_set_buffer, f.sampler, OVER, 0);
     teardown(&f);
@@ -250,6 +273,14 @@ static void test_zero_rows(void **state) {
     assert_ok(ebm_model_param_grad(f.model, 0, NULL, NULL, NULL, PARAMS, NULL));
     assert_ok(ebm_model_param_grad(f.model, 0, NULL, NULL, NULL, PARAMS, grad));
     assert_true(grad[0] == 0 && grad[PARAMS - 1] == 0); /* an empty sum */
+    assert_ok(ebm_model_set_mixed_grad(f.model, never_called));
+    assert_ok(ebm_model_mixed_grad(f.model, 0, NULL, NULL, NULL, NULL, PARAMS, NULL));
+    grad[0] = 7;
+    assert_ok(ebm_model_mixed_grad(f.model, 0, NULL, NULL, NULL, NULL, PARAMS, grad));
+    assert_true(grad[0] == 0 && grad[PARAMS - 1] == 0);
+    assert_ok(ebm_model_check_mixed_grad(f.model, 0, NULL, &worst[0]));
+    assert_true(worst[0] == 0);
+    worst[0] = 7;
     assert_ok(ebm_model_check_gradients(f.model, 0, NULL, &worst[0], &worst[1]));
     assert_true(worst[0] == 0 && worst[1] == 0);
     assert_ok(ebm_sampler_set_states(f.sampler, 0, NULL));
@@ -326,6 +357,13 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "weight is NULL", ebm_model_param_grad, f.model, 1, x, NULL, NULL, PARAMS, x);
     refuse(EBM_ERR_ARG, "grad is NULL", ebm_model_param_grad, f.model, 1, x, x, NULL, PARAMS, NULL);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_model_check_gradients, f.model, 1, NULL, NULL, NULL);
+    assert_ok(ebm_model_set_mixed_grad(f.model, never_called));
+    refuse(EBM_ERR_ARG, "x is NULL", ebm_model_check_mixed_grad, f.model, 1, NULL, NULL);
+    refuse(EBM_ERR_ARG, "x is NULL", ebm_model_mixed_grad, f.model, 1, NULL, x, x, NULL, PARAMS, x);
+    refuse(EBM_ERR_ARG, "direction is NULL", ebm_model_mixed_grad, f.model, 1, x, NULL, x, NULL, PARAMS, x);
+    refuse(EBM_ERR_ARG, "weight is NULL", ebm_model_mixed_grad, f.model, 1, x, x, NULL, NULL, PARAMS, x);
+    refuse(EBM_ERR_ARG, "grad is NULL", ebm_model_mixed_grad, f.model, 1, x, x, x, NULL, PARAMS, NULL);
+    refuse(EBM_ERR_ARG, "model is NULL", ebm_model_set_mixed_grad, NULL, never_called);
     refuse(EBM_ERR_ARG, "theta is NULL", ebm_model_set_params, f.model, PARAMS, NULL);
     refuse(EBM_ERR_ARG, "theta is NULL", ebm_model_get_params, f.model, PARAMS, NULL);
     refuse(EBM_ERR_ARG, "values is NULL", ebm_model_set_tensor, f.model, "mean", DIM, NULL);
@@ -349,6 +387,8 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_step, NULL, 1, x);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_trainer_step, f.trainer, 1, NULL);
     refuse(EBM_ERR_ARG, "x is NULL", ebm_trainer_fit, f.trainer, 1, NULL, 1);
+    refuse(EBM_ERR_ARG, "trainer is NULL", ebm_trainer_fit_stream, NULL, no_batch, NULL, 1);
+    refuse(EBM_ERR_ARG, "fn is NULL", ebm_trainer_fit_stream, f.trainer, NULL, NULL, 1);
     refuse(EBM_ERR_ARG, "grad is NULL", ebm_trainer_gradient, f.trainer, 1, x, PARAMS, NULL);
     assert_int_equal(ebm_model_dim(NULL) + ebm_model_param_count(NULL) + ebm_model_tensor_count(NULL), 0);
     assert_int_equal(ebm_sampler_chain_count(NULL), 0);

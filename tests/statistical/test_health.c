@@ -168,7 +168,7 @@ static void set_up(const run *r, ebm_sampler *sampler, ebm_trainer *trainer) {
         STAT_OK(ebm_sampler_set_bounds(sampler, -1, 1, EBM_BOUNDS_CLAMP));
         STAT_OK(ebm_sampler_set_noise_start(sampler, EBM_NOISE_UNIFORM, -1, 1));
         STAT_OK(ebm_sampler_set_buffer(sampler, 2048, 0.05));
-        STAT_OK(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0, 1001));
+        STAT_OK(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_LINEAR, 0, 1001, 0));
         STAT_OK(ebm_trainer_set_energy_penalty(trainer, 0.01));
         STAT_OK(ebm_trainer_set_data_noise(trainer, 0.05));
     }

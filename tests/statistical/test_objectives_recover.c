@@ -176,7 +176,7 @@ static ebm_trainer *new_trainer(const problem *p, const recipe *r, ebm_model *mo
     STAT_OK(ebm_trainer_create(NULL, model, sampler, &trainer));
     STAT_OK(ebm_trainer_set_objective(trainer, r->objective));
     STAT_OK(ebm_trainer_set_learning_rate(trainer, 0.02)); /* Adam's: losses differ much in their curvature */
-    STAT_OK(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_COSINE, 0.05, STEPS));
+    STAT_OK(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_COSINE, 0, STEPS, 0.05));
     STAT_OK(ebm_trainer_set_seed(trainer, seed));
     STAT_OK(ebm_trainer_set_mcmc_steps(trainer, 1));
     if (r->objective == EBM_OBJECTIVE_DENOISING_SCORE_MATCHING) {

@@ -167,6 +167,16 @@ static inline ebm_status fit(fixture *f) {
     return ebm_trainer_fit(f->trainer, ROWS, f->data, 1);
 }
 
+static inline int32_t zeros(int64_t batch, int64_t n, int64_t dim, float *x, void *unused) {
+    (void)batch, (void)unused;
+    memset(x, 0, (size_t)(n * dim) * sizeof *x);
+    return EBM_CB_OK;
+}
+
+static inline ebm_status fit_stream(fixture *f) {
+    return ebm_trainer_fit_stream(f->trainer, zeros, NULL, 3);
+}
+
 static inline ebm_status gradient(fixture *f) {
     return ebm_trainer_gradient(f->trainer, ROWS, f->data, ebm_model_param_count(f->model), f->out);
 }

@@ -200,10 +200,11 @@ static inline void resume_set_objective(ebm_trainer *trainer, const resume_case 
 static inline void resume_set_trainer(ebm_trainer *trainer, const resume_case *c) {
     assert_ok(ebm_trainer_set_optimizer(trainer, c->optimizer));
     assert_ok(ebm_trainer_set_learning_rate(trainer, c->slow ? 1e-7 : 0.01));
-    assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_COSINE, 0.1, 300));
-    if (c->fits) { /* none, but with numbers that it keeps */
-        assert_ok(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_NONE, 0, 0));
-    }
+    const int32_t kind = c->fits ? EBM_SCHEDULE_COSINE : EBM_SCHEDULE_EXPONENTIAL;
+    assert_ok(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, kind, 20, 300, 0.1));
+    assert_ok(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_STEP_SIZE, EBM_SCHEDULE_STEP, c->fits, 30, 0.9));
+    assert_ok(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_NOISE_STD, EBM_SCHEDULE_LINEAR, 0, 150, 0.7));
+    assert_ok(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_MCMC_STEPS, kind, 130, 50, 2));
     assert_ok(ebm_trainer_set_momentum(trainer, 0.8));
     assert_ok(ebm_trainer_set_betas(trainer, 0.7, 0.98));
     assert_ok(ebm_trainer_set_epsilon(trainer, 1e-6));

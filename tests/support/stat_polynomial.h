@@ -88,6 +88,34 @@ static inline int32_t stat_polynomial_param_grad(int64_t n, int64_t dim, const f
     return energy == NULL ? EBM_CB_OK : stat_polynomial_energy(n, dim, x, theta, energy, NULL, user_data);
 }
 
+/* In two dimensions. */
+static inline int32_t stat_polynomial_mixed_grad(int64_t n, int64_t dim, const float *x, const float *direction,
+                                                 const float *weight, const float *theta, double *slope,
+                                                 float *grad_theta, void *user_data) {
+    double sum[STAT_MOST_FEATURES] = {0};
+    (void)dim;
+    (void)user_data;
+    for (int64_t r = 0; r < n; r++) {
+        double a[2] = {(double)x[2 * r], (double)x[2 * r + 1]};
+        double d[2] = {(double)direction[2 * r], (double)direction[2 * r + 1]};
+        double along[STAT_MOST_FEATURES] = {a[0] * d[0] + a[1] * d[1],
+                                            a[0] * a[0] * a[0] * d[0] + a[1] * a[1] * a[1] * d[1],
+                                            a[0] * d[1] + a[1] * d[0]};
+        double of_row = 0;
+        for (int k = 0; k < STAT_MOST_FEATURES; k++) {
+            of_row += (double)theta[k] * along[k];
+            sum[k] += (double)weight[r] * along[k];
+        }
+        if (slope != NULL) {
+            slope[r] = of_row;
+        }
+    }
+    for (int k = 0; grad_theta != NULL && k < STAT_MOST_FEATURES; k++) {
+        grad_theta[k] = (float)sum[k];
+    }
+    return EBM_CB_OK;
+}
+
 static inline ebm_model *stat_polynomial(int64_t dim, const double *theta) {
     static int64_t counts[] = {0, 2, 3}; /* of parameters, in 0, 1, 2 dimensions */
     float values[STAT_MOST_FEATURES];

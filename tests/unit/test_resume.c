@@ -165,6 +165,35 @@ static void test_epochs_left(void **state) {
     io_empty_folder();
 }
 
+static int32_t bring(int64_t batch, int64_t n, int64_t dim, float *x, void *unused) {
+    (void)unused;
+    for (int64_t i = 0; i < n * dim; i++) {
+        x[i] = (float)((batch * 29 + i * 13) % 31) / 31 - 0.5F;
+    }
+    return EBM_CB_OK;
+}
+
+/* Batches that a function brings: it is asked for the same ones after a load. */
+static void test_stream(void **state) {
+    (void)state;
+    for (int i = 1; i < N_RESUME_CASES; i += 4) {
+        const resume_case *c = &RESUME_CASES[i];
+        resumed r = resume_create(NULL, c);
+        resumed other = resume_create_empty(NULL, c, 3);
+        assert_ok(ebm_trainer_fit_stream(r.trainer, bring, NULL, 10));
+        assert_ok(ebm_trainer_save(r.trainer, io_path("a")));
+        assert_ok(ebm_trainer_fit_stream(r.trainer, bring, NULL, 10));
+        assert_ok(ebm_trainer_save(r.trainer, io_path("whole")));
+        assert_ok(ebm_trainer_load(other.trainer, io_path("a")));
+        assert_ok(ebm_trainer_fit_stream(other.trainer, bring, NULL, 10));
+        assert_ok(ebm_trainer_save(other.trainer, io_path("b")));
+        resume_assert_same_files(c->name, io_path("whole"), io_path("b"));
+        resume_destroy(&r);
+        resume_destroy(&other);
+    }
+    io_empty_folder();
+}
+
 int main(int argc, char **argv) {
     this_program = argv[0];
     if (argc == 5) {
@@ -176,6 +205,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_load_over_another),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_epochs_left),
+        cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, io_make_folder, io_remove_folder);
 }

@@ -235,8 +235,10 @@ static const hostile HOSTILE[] = {
     {"opt", "optimizer", 'i', 0, EBM_ERR_FORMAT, "optimizer is 0"},
     {"opt", "optimizer", 'i', EBM_OPT_SGD, EBM_ERR_MISMATCH, "'opt.second_moment', for which there is no place"},
     {"opt", "average_decay", 'd', 0, EBM_ERR_FORMAT, "has averaged parameters"},
-    {"opt", "decay", 'i', -1, EBM_ERR_FORMAT, "decay is -1"},
-    {"opt", "decay_steps", 'l', 0, EBM_ERR_FORMAT, "n_steps is 0"},
+    {"opt", "learning_rate_schedule", 'i', -1, EBM_ERR_FORMAT, "kind is -1"},
+    {"opt", "step_size_schedule_steps", 'l', 0, EBM_ERR_FORMAT, "n_steps is 0"},
+    {"opt", "noise_std_schedule_factor", 'd', NAN, EBM_ERR_FORMAT, "factor is"},
+    {"opt", "mcmc_steps_warmup_steps", 'l', -7, EBM_ERR_FORMAT, "warmup_steps is -7"},
     {"opt", "steps", 'l', -1, EBM_ERR_FORMAT, "'opt.steps' is -1"},
     {"opt", "beta1_power", 'd', 1.5, EBM_ERR_FORMAT, "'opt.beta1_power' is 1.5"},
     {"opt", "first_moment", 'f', NAN, EBM_ERR_NONFINITE, "'opt.first_moment' is NaN"},
@@ -344,7 +346,7 @@ static void test_every_tensor_is_needed(void **state) {
 
 /* ---- what is told after loading, and what stays the host's ---- */
 
-enum { N_NUMBERS = 24 };
+enum { N_NUMBERS = 27 };
 
 static void note_getters(const resumed *r, double number[N_NUMBERS]) {
     int64_t count[7];
@@ -354,8 +356,10 @@ static void note_getters(const resumed *r, double number[N_NUMBERS]) {
     assert_ok(ebm_trainer_get_energy_model(r->trainer, next++));
     assert_ok(ebm_trainer_get_grad_norm(r->trainer, next++));
     assert_ok(ebm_trainer_get_acceptance(r->trainer, next++));
-    assert_ok(ebm_trainer_get_current_learning_rate(r->trainer, next++));
-    assert_ok(ebm_trainer_get_learning_rate_decay(r->trainer, &choice[0], next++, &count[0]));
+    for (int32_t what = EBM_SCHEDULED_LEARNING_RATE; what <= EBM_SCHEDULED_MCMC_STEPS; what++) {
+        assert_ok(ebm_trainer_get_scheduled_value(r->trainer, what, next++));
+    }
+    assert_ok(ebm_trainer_get_schedule(r->trainer, EBM_SCHEDULED_NOISE_STD, &choice[0], NULL, &count[0], next++));
     assert_ok(ebm_trainer_get_steps(r->trainer, &count[1]));
     assert_ok(ebm_trainer_get_epochs(r->trainer, &count[2]));
     assert_ok(ebm_sampler_get_grad_rms(r->sampler, next++));

@@ -23,11 +23,11 @@ typedef struct rules {
 static double rate_at(const rules *r, int64_t t) {
     double share = t >= r->decay_steps ? 1 : (double)t / (double)r->decay_steps;
     switch (r->decay) {
-        case EBM_DECAY_LINEAR:
+        case EBM_SCHEDULE_LINEAR:
             return r->rate * (1 - share) + r->rate * r->ratio * share;
-        case EBM_DECAY_EXPONENTIAL:
+        case EBM_SCHEDULE_EXPONENTIAL:
             return r->rate * exp(share * log(r->ratio));
-        case EBM_DECAY_COSINE:
+        case EBM_SCHEDULE_COSINE:
             return r->rate * r->ratio + r->rate * (1 - r->ratio) * 0.5 * (1 + cos(STAT_PI * share));
         default:
             return r->rate;
@@ -79,7 +79,7 @@ static void apply(ebm_trainer *trainer, const rules *r) {
     STAT_OK(ebm_trainer_set_epsilon(trainer, r->epsilon));
     STAT_OK(ebm_trainer_set_weight_decay(trainer, r->weight_decay));
     STAT_OK(ebm_trainer_set_grad_clip(trainer, r->clip));
-    STAT_OK(ebm_trainer_set_learning_rate_decay(trainer, r->decay, r->ratio, r->decay_steps));
+    STAT_OK(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, r->decay, 0, r->decay_steps, r->ratio));
 }
 
 static void assert_follows(const rules *r) {
@@ -91,7 +91,7 @@ static void assert_follows(const rules *r) {
     }
     for (int i = 0; i < STEPS; i++) {
         double rate;
-        STAT_OK(ebm_trainer_get_current_learning_rate(t.trainer, &rate));
+        STAT_OK(ebm_trainer_get_scheduled_value(t.trainer, EBM_SCHEDULED_LEARNING_RATE, &rate));
         assert_true(fabs(rate - rate_at(r, i)) <= 1e-12 * r->rate);
         reference_step(r, &s);
         STAT_OK(ebm_trainer_step(t.trainer, 1, DATA));
@@ -101,7 +101,7 @@ static void assert_follows(const rules *r) {
     stat_training_free(&t);
 }
 
-#define NO_DECAY EBM_DECAY_NONE, 1, 1
+#define NO_DECAY EBM_SCHEDULE_CONSTANT, 1, 1
 
 static void sgd(void **state) {
     (void)state;
@@ -136,7 +136,7 @@ static void adamw(void **state) {
     static const rules cases[] = {
         {EBM_OPT_ADAMW, 0.005, 0, 0.9, 0.999, 1e-8, 0.5, INFINITY, NO_DECAY},
         {EBM_OPT_ADAMW, 0.005, 0, 0, 0.9, 1e-3, 0.1, 0.8, NO_DECAY},
-        {EBM_OPT_ADAMW, 0.01, 0, 0.9, 0.999, 1e-8, 0.5, INFINITY, EBM_DECAY_LINEAR, 0.1, 40},
+        {EBM_OPT_ADAMW, 0.01, 0, 0.9, 0.999, 1e-8, 0.5, INFINITY, EBM_SCHEDULE_LINEAR, 0.1, 40},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_follows(&cases[i]);
@@ -147,20 +147,20 @@ static void adamw(void **state) {
 static void schedules(void **state) {
     (void)state;
     static const int64_t n_steps[] = {1, 40, 1000};
-    for (int32_t decay = EBM_DECAY_LINEAR; decay <= EBM_DECAY_COSINE; decay++) {
+    for (int32_t decay = EBM_SCHEDULE_LINEAR; decay <= EBM_SCHEDULE_COSINE; decay++) {
         for (int i = 0; i < 3; i++) {
             rules r = {EBM_OPT_SGD, 0.02, 0, 0, 0, 1, 0, INFINITY, decay, 0.25, n_steps[i]};
             assert_follows(&r);
-            r.ratio = decay == EBM_DECAY_EXPONENTIAL ? 1e-3 : 0;
+            r.ratio = decay == EBM_SCHEDULE_EXPONENTIAL ? 1e-3 : 0;
             r.decay_steps = n_steps[i] + 20; /* so that the first rates are not 0 */
             assert_follows(&r);
         }
     }
     stat_training t = stat_training_new(1, CHAIN, NULL);
     double rate;
-    STAT_OK(ebm_trainer_set_learning_rate_decay(t.trainer, EBM_DECAY_LINEAR, 0, 1));
+    STAT_OK(ebm_trainer_set_schedule(t.trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_LINEAR, 0, 1, 0));
     STAT_OK(ebm_trainer_step(t.trainer, 1, DATA));
-    STAT_OK(ebm_trainer_get_current_learning_rate(t.trainer, &rate));
+    STAT_OK(ebm_trainer_get_scheduled_value(t.trainer, EBM_SCHEDULED_LEARNING_RATE, &rate));
     assert_true(rate == 0);
     STAT_OK(ebm_trainer_get_learning_rate(t.trainer, &rate));
     assert_true(rate == 1e-3); /* what was set, and the default */
