@@ -57,6 +57,10 @@ static void look_for_parts(restoring *r) {
     parts->chains.ages = find(r, EBM__GROUP_CHAIN, EBM__NAME_AGES) != NULL;
     parts->traces = r->trainer->sampler != NULL && find(r, EBM__GROUP_HEALTH, EBM__NAME_TRACES) != NULL;
     parts->chains.buffer = find(r, EBM__GROUP_CHAIN, EBM__NAME_BUFFER) != NULL;
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        const ebm__safetensors_entry *kept = find(r, EBM__GROUP_ROLLBACK, ebm__kept_names[i]);
+        r->state.kept[i].size = kept != NULL && kept->rank == 1 ? kept->shape[0] : 0;
+    }
     parts->mask = find(r, EBM__GROUP_CHAIN, EBM__NAME_MASK) != NULL;
     parts->moments = find(r, EBM__GROUP_OPTIMIZER, EBM__NAME_MOMENTS) != NULL;
     parts->average = find(r, EBM__GROUP_AVERAGE, r->trainer->model->tensors[0].name) != NULL;
@@ -99,6 +103,7 @@ static ebm_status match(restoring *r) {
                          " chains", r->n_chains, sampler->n_chains);
     }
     EBM__TRY(ebm__list_progress(&r->progress, &r->state));
+    EBM__TRY(ebm__list_kept(&r->progress, &r->state));
     EBM__TRY(ebm__tensor_list_match(&r->progress, r->file));
     return ebm__tensor_file_require_used(r->file, no_others);
 }
@@ -158,6 +163,8 @@ static ebm_status set_trainer(const restoring *r) {
     EBM__TRY(ebm_trainer_set_noise_ratio(trainer, s->noise_ratio));
     EBM__TRY(ebm_trainer_set_difference_step(trainer, s->difference_step));
     EBM__TRY(ebm_trainer_set_health_record(trainer, s->health_record));
+    EBM__TRY(ebm_trainer_set_rollback(trainer, 1, s->rollback_factor, s->most_rollbacks)); /* kept also without one */
+    EBM__TRY(ebm_trainer_set_rollback(trainer, s->rollback_every, s->rollback_factor, s->most_rollbacks));
     return ebm_trainer_set_gap_limit(trainer, s->gap_limit);
 }
 
@@ -201,6 +208,12 @@ static ebm_status make_fresh(restoring *r) {
         }
         r->fresh_trainer->has_average = true;
     }
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        ebm__kept *kept = &r->state.kept[i];
+        if (kept->size > 0) {
+            EBM__TRY(ebm__rollback_make(r->fresh_trainer, i, kept->size, &kept->bytes));
+        }
+    }
     r->state.trainer = r->fresh_trainer;
     r->state.average = r->fresh_trainer->average;
     return EBM_OK;
@@ -232,8 +245,14 @@ static ebm_status check_noise(const restoring *r) {
 static ebm_status fill(restoring *r) {
     ebm__tensor_list_clear(&r->progress);
     EBM__TRY(ebm__list_progress(&r->progress, &r->state));
+    EBM__TRY(ebm__list_kept(&r->progress, &r->state));
     EBM__TRY(ebm__tensor_list_match(&r->progress, r->file));
     EBM__TRY(ebm__tensor_list_copy(&r->progress, r->file));
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        if (r->state.kept[i].size > 0) {
+            EBM__TRY(ebm__rollback_check(r->fresh_trainer, i, ebm__tensor_list_check));
+        }
+    }
     const ebm_trainer *fresh = r->fresh_trainer;
     if (fresh->epoch_next > 0 ? fresh->epoch_next >= fresh->epoch_rows : fresh->epoch_rows != 0) {
         return ebm__fail(EBM_ERR_FORMAT, "the next row of the epoch is %" PRId64 ", of %" PRId64, fresh->epoch_next,
@@ -252,6 +271,10 @@ static void take_trainer(ebm_trainer *to, ebm_trainer *from) {
     from->settings.progress_data = to->settings.progress_data;
     from->settings.progress_every = to->settings.progress_every;
     to->settings = from->settings;
+    ebm__keeper *rollback = to->keepers[EBM__KEEPER_ROLLBACK];
+    to->keepers[EBM__KEEPER_ROLLBACK] = from->keepers[EBM__KEEPER_ROLLBACK];
+    from->keepers[EBM__KEEPER_ROLLBACK] = rollback;
+    to->rollbacks = from->rollbacks;
     to->steps = from->steps;
     to->epochs = from->epochs;
     to->batches = from->batches;

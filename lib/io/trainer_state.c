@@ -32,6 +32,8 @@ typedef struct number {
 #define OF_TRAINER(field, dtype) SETTING(ebm__trainer_settings, OPT, field, dtype)
 #define OF_SAMPLER(field, dtype) SETTING(ebm__sampler_settings, CHAIN, field, dtype)
 
+const char *const ebm__kept_names[EBM__N_KEPT] = {"confirmed", "latest"};
+
 static const number TRAINER_SETTINGS[] = {
     OF_TRAINER(optimizer, EBM__DTYPE_I32),       OF_TRAINER(learning_rate, EBM__DTYPE_F64),
     OF_TRAINER(momentum, EBM__DTYPE_F64),        OF_TRAINER(beta1, EBM__DTYPE_F64),
@@ -42,6 +44,8 @@ static const number TRAINER_SETTINGS[] = {
     OF_TRAINER(average_decay, EBM__DTYPE_F64),   OF_TRAINER(gap_limit, EBM__DTYPE_F64),
     OF_TRAINER(objective, EBM__DTYPE_I32),       OF_TRAINER(difference_step, EBM__DTYPE_F64),
     OF_TRAINER(noise_ratio, EBM__DTYPE_I64),     OF_TRAINER(health_record, EBM__DTYPE_I32),
+    OF_TRAINER(rollback_every, EBM__DTYPE_I64),  OF_TRAINER(rollback_factor, EBM__DTYPE_F64),
+    OF_TRAINER(most_rollbacks, EBM__DTYPE_I32),
     {RNG, "trainer_seed", EBM__DTYPE_U64, EBM__ANY, offsetof(ebm__trainer_settings, seed)},
 };
 
@@ -75,6 +79,7 @@ static const number SAMPLER_SETTINGS[] = {
 
 static const number TRAINER_NUMBERS[] = {
     {OPT, "steps", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, steps)},
+    {OPT, "rollbacks", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, rollbacks)},
     {OPT, "beta1_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta1_power)},
     {OPT, "beta2_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta2_power)},
     {OPT, "has_report", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_trainer, has_report)},
@@ -301,4 +306,49 @@ ebm_status ebm__list_progress(ebm__tensor_list *list, const ebm__trainer_state *
     EBM__TRY(list_noise(list, state));
     EBM__TRY(list_health(list, state));
     return state->n_chains == NULL ? EBM_OK : list_chains(list, state);
+}
+
+ebm_status ebm__list_kept(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        const ebm__kept *kept = &state->kept[i];
+        if (kept->size > 0) {
+            EBM__TRY(list_array(list, EBM__GROUP_ROLLBACK, ebm__kept_names[i], EBM__DTYPE_U8, EBM__ANY, 1, &kept->size,
+                                kept->bytes));
+        }
+    }
+    return EBM_OK;
+}
+
+ebm__trainer_state ebm__trainer_state_of(const ebm_trainer *source) {
+    ebm_trainer *trainer = (ebm_trainer *)source; /* saving only reads what is listed */
+    ebm_sampler *sampler = trainer->sampler;
+    const ebm__optimizer *optimizer = &trainer->optimizer;
+    bool second = trainer->settings.optimizer != EBM_OPT_SGD;
+    float *theta = trainer->model->theta;
+    ebm__trainer_state state = {
+        .model = trainer->model,
+        .theta = trainer->swapped ? trainer->average : theta,
+        .parts = {.moments = optimizer->first != NULL && (!second || optimizer->second != NULL),
+                  .average = trainer->has_average,
+                  .covariance = trainer->noise.gaussian.covariance,
+                  .traces = sampler != NULL && trainer->health.trace != NULL},
+        .trainer_settings = &trainer->settings,
+        .trainer = trainer,
+        .average = trainer->swapped ? theta : trainer->average,
+    };
+    if (sampler != NULL) {
+        state.parts.chains = ebm__sampler_parts_of(sampler);
+        state.parts.mask = sampler->mask != NULL;
+        state.sampler = sampler;
+        state.sampler_settings = &sampler->settings;
+        state.n_chains = &sampler->n_chains;
+        state.n_rungs = sampler->ladder.n_rungs;
+        state.rung_temperature = sampler->ladder.temperature;
+        state.rung_step_size = sampler->ladder.step_size;
+        state.mask = sampler->mask;
+    }
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        state.kept[i] = ebm__rollback_kept(trainer, i);
+    }
+    return state;
 }

@@ -237,6 +237,7 @@ static void try_trainer_changes(fixture *f) {
     expect(busy, ebm_trainer_set_average, t, 0.5);
     expect(busy, ebm_trainer_set_gap_limit, t, (double)INFINITY);
     expect(busy, ebm_trainer_set_health_record, t, 1);
+    expect(busy, ebm_trainer_set_rollback, t, 0, 0, 0);
     expect(busy || f->model_busy, ebm_trainer_swap_average, t);
     if (busy) {
         expect(true, ebm_trainer_set_progress, t, no_progress, NULL, 1);
@@ -288,6 +289,8 @@ static void try_trainer_getters(fixture *f) {
     expect(busy, ebm_trainer_get_health_record, t, &number);
     expect(busy, ebm_trainer_get_health, t, EBM_HEALTH_GRAD_THETA, &value);
     expect(busy, ebm_trainer_get_verdict, t, &number);
+    expect(busy, ebm_trainer_get_rollback, t, &count, NULL, NULL);
+    expect(busy, ebm_trainer_get_rollback_count, t, &count);
     expect(busy, ebm_trainer_describe_health, t, sizeof text, text);
     expect(busy, ebm_trainer_get_progress, t, &fn, NULL, NULL);
     expect(busy, ebm_trainer_get_average_params, t, PARAMS, theta);

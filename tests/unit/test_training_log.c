@@ -24,7 +24,7 @@ static const char *log_text(void) {
 
 static const char HEADING[] = "step,epoch,energy_data,energy_model,gap,grad_norm,learning_rate,acceptance,"
                               "energy_data_std,energy_model_std,grad_x,grad_x_clipped,moved,moved_share,spread,rhat,"
-                              "verdict,seconds\n";
+                              "verdict,rollbacks,seconds\n";
 
 /* Lines of steps 1 to n, each once, in their order, with numbers. */
 static void check_csv(int64_t n) {
@@ -35,13 +35,15 @@ static void check_csv(int64_t n) {
         long long numbers[2];
         double values[13];
         int verdict;
+        int rollbacks;
         double elapsed;
         int length;
-        int read = sscanf(at, "%lld,%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,,%d,%lf\n%n", &numbers[0],
+        int read = sscanf(at, "%lld,%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,,%d,%d,%lf\n%n", &numbers[0],
                           &numbers[1], &values[0], &values[1], &values[2], &values[3], &values[4], &values[5],
                           &values[6], &values[7], &values[8], &values[9], &values[10], &values[11], &values[12],
-                          &verdict, &elapsed, &length); /* behind a buffer there is no R-hat */
-        assert_int_equal(read, 17);
+                          &verdict, &rollbacks, &elapsed, &length); /* behind a buffer there is no R-hat */
+        assert_int_equal(read, 18);
+        assert_int_equal(rollbacks, 0);
         assert_int_equal(verdict, EBM_VERDICT_UNKNOWN);
         assert_int_equal(numbers[0], step);
         assert_int_equal(numbers[1], step / 4);
@@ -87,7 +89,7 @@ static void test_json_lines(void **state) {
         *end = 0;
         json_t *json = json_loads(at, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(json);
-        assert_int_equal(json_object_size(json), 18);
+        assert_int_equal(json_object_size(json), 19);
         assert_true(json_is_null(json_object_get(json, "rhat"))); /* there is none behind a buffer */
         assert_int_equal(json_integer_value(json_object_get(json, "step")), step);
         assert_int_equal(json_integer_value(json_object_get(json, "epoch")), step / 4);
