@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the KL term of improved contrastive divergence (Du et al. 2021, sec. 3) would bring, by quadrature in one dimension.
+"""What the KL term of improved contrastive divergence (Du et al. 2021) would bring, by quadrature in one dimension.
 
 CD-k from data: q_k is the density of chains that start from the data p and make k Langevin steps with step size eta.
     likelihood   G+ - G-        with G- = E_q [dE/dtheta]
     CD-k         G+ - G-_k      with G-_k = E_q_k [dE/dtheta]
-    with KL      the same + d/dphi KL(q_k,phi || q_theta) at phi = theta: both its parts, through all k steps
+    + KL         the same + d/dphi KL(q_k,phi || q_theta) at phi = theta: the loss that Du et al. add, energy and entropy
+                 of the samples, through all k steps
+    - KL         the same - that: the whole gradient of the contrastive divergence (Hinton 2002, eq. 5)
 All are exact here: densities stand on a grid, the derivative in phi is a central difference. Prints, for energies
-E = a x^2 / 2 + b x^4 / 4 + c x and two data densities: the relative error of each gradient against the likelihood's
-away from the optimum; and where each training ends, as the KL divergence of the data from the model at the end.
+E = a x^2 / 2 + b x^4 / 4 + c x and two data densities: the relative error of each gradient against the likelihood's,
+away from the optimum; and the KL divergence of the data from the model where training ends that starts at the
+likelihood's optimum.
 """
 import numpy as np
 
@@ -61,9 +64,9 @@ def divergence(p, theta):
     return mean(p, np.log(np.maximum(p, 1e-300) / density(theta)))
 
 
-def end_of(gradient, theta):
+def end_of(gradient, theta, steps):
     rate = np.array([0.2, 0.05, 0.2])
-    for _ in range(400):
+    for _ in range(steps):
         theta = theta - rate * np.clip(gradient(theta), -1, 1)
         theta[1] = max(theta[1], 1e-3)
     return theta
@@ -74,18 +77,18 @@ def main():
     data = {"of the model's family": density(np.array([0.5, 0.25, 0.3])), "two uneven modes": normal / (normal.sum() * D)}
     start = np.array([1.5, 0.05, 0.0])
     eta = 0.05
-    print("| data | k | error of the gradient: CD | with the KL term | KL(data, model) at the end: likelihood | CD | with the KL term |")
-    print("|---|---|---|---|---|---|---|")
+    print("| data | k | error of the gradient: CD | + KL | - KL | KL(data, model) at the end: likelihood | CD | + KL | - KL |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, p in data.items():
         exact = likelihood(start, p)
-        best = divergence(p, end_of(lambda t: likelihood(t, p), start))
+        optimum = end_of(lambda t: likelihood(t, p), start, 20000)
         for k in (1, 5, 20):
-            plain = cd(start, p, k, eta)
-            full = plain + kl_term(start, p, k, eta)
-            error = [np.linalg.norm(g - exact) / np.linalg.norm(exact) for g in (plain, full)]
-            ends = [divergence(p, end_of(lambda t, w=w: cd(t, p, k, eta) + (kl_term(t, p, k, eta) if w else 0), start))
-                    for w in (0, 1)]
-            print(f"| {name} | {k} | {error[0]:.2f} | {error[1]:.2f} | {best:.4f} | {ends[0]:.4f} | {ends[1]:.4f} |", flush=True)
+            def gradient(theta, sign, k=k, p=p):
+                return cd(theta, p, k, eta) + (sign * kl_term(theta, p, k, eta) if sign else 0)
+            error = [np.linalg.norm(gradient(start, s) - exact) / np.linalg.norm(exact) for s in (0, 1, -1)]
+            ends = [divergence(p, end_of(lambda t, s=s: gradient(t, s), optimum, 400)) for s in (0, 1, -1)]
+            numbers = [f"{e:.2f}" for e in error] + [f"{divergence(p, optimum):.4f}"] + [f"{e:.4f}" for e in ends]
+            print(f"| {name} | {k} | " + " | ".join(numbers) + " |", flush=True)
 
 
 if __name__ == "__main__":
