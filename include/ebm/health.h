@@ -36,9 +36,9 @@ enum {
      * alone was. Not of NUTS
      */
     EBM_HEALTH_MOVED_SHARE = 11,
-    /** standard deviation of a free coordinate across the negatives, over that across the data (root of mean squares) */
+    /** standard deviation of a free coordinate across the negatives, over that across the data (of mean variances) */
     EBM_HEALTH_SPREAD = 12,
-    EBM_HEALTH_AGE_MEAN = 13,          /**< Markov steps that these persistent chains made in training since their start */
+    EBM_HEALTH_AGE_MEAN = 13,          /**< Markov steps of these persistent chains in training since their start */
     EBM_HEALTH_AGE_MAX = 14,           /**< of the oldest of them */
     EBM_HEALTH_ACCEPTANCE = 15,        /**< share of proposals accepted; 1 for kernels that accept all */
     /**
@@ -51,9 +51,9 @@ enum {
 
 /* What ebm_trainer_get_verdict answers. */
 enum {
-    EBM_VERDICT_UNKNOWN = 0,   /**< too early to say: from 96 steps on there is a verdict; or there are no chains */
+    EBM_VERDICT_UNKNOWN = 0,   /**< too early to say: there is a verdict from step 96 on; or there are no chains */
     EBM_VERDICT_HEALTHY = 1,   /**< nothing is wrong that can be seen */
-    EBM_VERDICT_TOO_COLD = 2,  /**< the chains fall into minima of E instead of sampling: noise too weak for the steps */
+    EBM_VERDICT_TOO_COLD = 2,  /**< the chains fall into minima of E instead of sampling: too little noise */
     EBM_VERDICT_TOO_HOT = 3,   /**< noise dominates: the chains do not come down to the energies of the data */
     EBM_VERDICT_STUCK = 4,     /**< the chains do not move: steps too small, all rejected, or cut by the clip */
     EBM_VERDICT_COLLAPSED = 5, /**< the chains are much alike, and the data are not */

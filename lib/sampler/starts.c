@@ -189,8 +189,8 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
         EBM__TRY(ebm__alloc(sampler->handle.context, floats, sizeof(float), caller, &sampler->saved_momenta));
     }
     if (sampler->age == NULL) {
-        EBM__TRY(ebm__alloc(sampler->handle.context, ebm__persistent_count(&sampler->settings, sampler->n_chains), sizeof *sampler->age,
-                            caller, &sampler->age));
+        int64_t persistent = ebm__persistent_count(&sampler->settings, sampler->n_chains);
+        EBM__TRY(ebm__alloc(sampler->handle.context, persistent, sizeof *sampler->age, caller, &sampler->age));
     }
     if (sampler->batch_age == NULL) {
         EBM__TRY(ebm__alloc(sampler->handle.context, sampler->n_chains, sizeof *sampler->age, caller,

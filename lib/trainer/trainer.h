@@ -93,7 +93,7 @@ typedef struct ebm__optimizer {
 typedef struct ebm__keeper {
     void (*after_step)(struct ebm__keeper *keeper, ebm_trainer *trainer);
     void (*destroy)(struct ebm__keeper *keeper, ebm_context *context);
-    /* Of EBM__KEEPER_ROLLBACK: before a step changes anything; and after one that diverged: EBM_OK when it went back. */
+    /* Of EBM__KEEPER_ROLLBACK: before a step changes anything; after one that diverged: EBM_OK when it went back. */
     ebm_status (*before_change)(struct ebm__keeper *keeper, ebm_trainer *trainer, const char *caller);
     ebm_status (*after_failure)(struct ebm__keeper *keeper, ebm_trainer *trainer, ebm_status status,
                                 const char *caller);

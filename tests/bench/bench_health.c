@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the health record costs: a whole step of training with it and without, in turn, milliseconds of one processor; the ratio of
- * the least times. A multilayer perceptron (SiLU) by CD-20, 256 rows, 256 chains that persist, with a clip of dE/dx, which
- * the record counts. Usage: bench_health [quick], with OPENBLAS_NUM_THREADS=1.
+ * What the health record costs: a whole step of training with it and without, in turn, milliseconds of one processor;
+ * the ratio of the least times. A multilayer perceptron (SiLU) by CD-20, 256 rows, 256 chains that persist, with a clip
+ * of dE/dx, which the record counts. Usage: bench_health [quick], with OPENBLAS_NUM_THREADS=1.
  */
 #include <math.h>
 
