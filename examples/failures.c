@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How training fails: an energy in two dimensions, fitted with settings of which one is wrong each time, and once
- * with right ones. For each run the trainer's verdict is printed as it comes, and <output folder>/failure_<name>.csv
- * receives
- * the log of all steps, failure_<name>_states.csv the data and the negatives at the end. failures.py draws them in one
- * sheet; docs/training.md has it, and the cures.
+ * with right ones. For each run the trainer's verdict is printed as it comes. <output folder>/failure_<name>.csv
+ * receives the log of all steps, failure_<name>_states.csv the data and the negatives at the end. failures.py draws
+ * them in one sheet; docs/training.md has it, and the cures.
  *
  * Usage: failures [output folder]
  */
