@@ -36,9 +36,9 @@ enum {
      * alone was. Not of NUTS
      */
     EBM_HEALTH_MOVED_SHARE = 11,
-    /** standard deviation of a free coordinate across the negatives, over that across the data (root of mean squares) */
+    /** standard deviation of a free coordinate across the negatives, over that across the data (of mean variances) */
     EBM_HEALTH_SPREAD = 12,
-    EBM_HEALTH_AGE_MEAN = 13,          /**< Markov steps that these persistent chains made in training since their start */
+    EBM_HEALTH_AGE_MEAN = 13,          /**< Markov steps of these persistent chains in training since their start */
     EBM_HEALTH_AGE_MAX = 14,           /**< of the oldest of them */
     EBM_HEALTH_ACCEPTANCE = 15,        /**< share of proposals accepted; 1 for kernels that accept all */
     /**
@@ -51,9 +51,9 @@ enum {
 
 /* What ebm_trainer_get_verdict answers. */
 enum {
-    EBM_VERDICT_UNKNOWN = 0,   /**< too early to say: from 96 steps on there is a verdict; or there are no chains */
+    EBM_VERDICT_UNKNOWN = 0,   /**< too early to say: there is a verdict from step 96 on; or there are no chains */
     EBM_VERDICT_HEALTHY = 1,   /**< nothing is wrong that can be seen */
-    EBM_VERDICT_TOO_COLD = 2,  /**< the chains fall into minima of E instead of sampling: noise too weak for the steps */
+    EBM_VERDICT_TOO_COLD = 2,  /**< the chains fall into minima of E instead of sampling: too little noise */
     EBM_VERDICT_TOO_HOT = 3,   /**< noise dominates: the chains do not come down to the energies of the data */
     EBM_VERDICT_STUCK = 4,     /**< the chains do not move: steps too small, all rejected, or cut by the clip */
     EBM_VERDICT_COLLAPSED = 5, /**< the chains are much alike, and the data are not */
@@ -100,6 +100,38 @@ EBM_API const char *ebm_verdict_string(int32_t verdict);
  * @since 0.1
  */
 EBM_API ebm_status ebm_trainer_describe_health(const ebm_trainer *trainer, int64_t size, char *text);
+
+/*
+ * --- going back
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/**
+ * What is to be done when training diverges: a step that would fail with EBM_ERR_DIVERGED, or the verdict
+ * EBM_VERDICT_DIVERGING. The trainer keeps its whole state in memory, as ebm_trainer_save would write it, after every
+ * so many steps whose verdict is not a bad one; a state counts as good when as many steps more have gone well. The
+ * call then goes back to the last good one (the first, until there is another), with the learning rate, as it was set
+ * last, times a factor, and returns EBM_OK: the step has not counted, and ebm_trainer_get_steps is lower than before.
+ * ebm_trainer_fit and ebm_trainer_fit_stream go on from there. The counters of random streams are not put back, so
+ * that the same numbers do not come again; yet a run repeats itself. Before the first step that counts there is
+ * nothing to go back to. Each rollback is told to the context's log, and counted. ebm_trainer_gradient knows none.
+ * @param every_steps 1 or more; 0, the default, is none: the rest is then ignored.
+ * @param learning_rate_factor above 0, to 1; 0.5 until set.
+ * @param most rollbacks in all, 1 or more; 3 until set. After them, divergence is EBM_ERR_DIVERGED, as without.
+ * Errors: EBM_ERR_ARG, EBM_ERR_NOMEM. The memory is asked for in the first step.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_set_rollback(ebm_trainer *trainer, int64_t every_steps, double learning_rate_factor,
+                                            int32_t most);
+/**
+ * The rollback as it was set.
+ * @param every_steps,learning_rate_factor,most receive it; each may be NULL.
+ * @since 0.1
+ */
+EBM_API ebm_status ebm_trainer_get_rollback(const ebm_trainer *trainer, int64_t *every_steps,
+                                            double *learning_rate_factor, int32_t *most);
+/** Rollbacks so far. @param count receives them. @since 0.1 */
+EBM_API ebm_status ebm_trainer_get_rollback_count(const ebm_trainer *trainer, int64_t *count);
 
 #ifdef __cplusplus
 }

@@ -34,7 +34,7 @@ EBM_API ebm_status ebm_model_save(const ebm_model *model, const char *path);
 /**
  * Loads parameters that ebm_model_save, ebm_trainer_save, or another writer of the same tensors, has written. Reads
  * strictly, checks the digest where there is one, and sets the parameters only when all is well. What a trainer's file
- * has beside the parameters (`average.`, `opt.`, `chain.`, `rng.`) is passed over.
+ * has beside the parameters (`average.`, `opt.`, `chain.`, `rng.`, `health.`, `rollback.`) is passed over.
  * @param path a file.
  * Errors: EBM_ERR_ARG, EBM_ERR_IO, EBM_ERR_FORMAT (not such a file), EBM_ERR_CORRUPT (damaged), EBM_ERR_MISMATCH
  * (names the first tensor that is missing, foreign or of another shape), EBM_ERR_NONFINITE (a value is not finite).
@@ -183,7 +183,9 @@ enum {
 
 /**
  * Writes a line after every training step: step, epoch (whole ones so far), energy_data, energy_model, gap, grad_norm,
- * learning_rate (that of the next step), acceptance, seconds since this was set. In the C locale. The lines go to the
+ * learning_rate (that of the next step), acceptance, then of the health record (health.h) energy_data_std,
+ * energy_model_std, grad_x, grad_x_clipped, moved, moved_share, spread, rhat and the verdict's code, the rollbacks so far, and at last the
+ * seconds since this was set. In the C locale. The lines go to the
  * file's end; when training goes on from an earlier step (ebm_trainer_load), the lines of that step and later ones are
  * cut off, so each step has one line. When a line cannot be written, training goes on, and the context's log says so.
  * @param path a log of this kind, or a file that is empty or not there; copied. NULL, the default, writes none.

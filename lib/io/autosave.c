@@ -80,7 +80,7 @@ ebm_status ebm_trainer_set_autosave(ebm_trainer *trainer, const char *path, int6
     if (path != NULL) {
         size_t bytes = sizeof *a + strlen(path) + 1;
         EBM__TRY(ebm__alloc(trainer->handle.context, 1, bytes, __func__, &a));
-        a->keeper = (ebm__keeper){after_step, destroy};
+        a->keeper = (ebm__keeper){.after_step = after_step, .destroy = destroy};
         a->every_steps = every_steps;
         a->every_seconds = every_seconds;
         a->keep_last = keep_last;

@@ -24,7 +24,7 @@ ebm_status ebm_model_save(const ebm_model *model, const char *path) {
 }
 
 /* What a trainer's file has beside the parameters. */
-static const char *const OTHERS[] = {"average.", "opt.", "chain.", "rng.", NULL};
+static const char *const OTHERS[] = {"average.", "opt.", "chain.", "rng.", "health.", "rollback.", NULL};
 
 static ebm_status load_list(ebm_model *model, ebm__tensor_file *file, ebm__tensor_list *list, float *theta) {
     EBM__TRY(ebm__list_model_tensors(list, EBM__GROUP_PARAM, model, theta));

@@ -12,27 +12,6 @@
 #include "io/little_endian.h"
 #include "io/safetensors_write.h"
 
-ebm_status ebm__tensor_list_add(ebm__tensor_list *list, const ebm__tensor_place *place) {
-    if (list->n == list->room) {
-        int64_t room = 2 * list->room + 64;
-        ebm__tensor_place *places;
-        EBM__TRY(ebm__alloc(list->context, room, sizeof *places, "the list of tensors", &places));
-        if (list->n > 0) {
-            memcpy(places, list->places, (size_t)list->n * sizeof *places);
-        }
-        ebm__free(list->context, list->places);
-        list->places = places;
-        list->room = room;
-    }
-    list->places[list->n++] = *place;
-    return EBM_OK;
-}
-
-void ebm__tensor_list_clear(ebm__tensor_list *list) {
-    ebm__free(list->context, list->places);
-    *list = (ebm__tensor_list){.context = list->context};
-}
-
 /* ---- what the numbers may be ---- */
 
 static bool is_good_double(int32_t check, double value) {
@@ -56,6 +35,8 @@ static bool is_good_integer(int32_t check, int64_t value) {
             return value >= 0 && value <= 1;
         case EBM__ONE_OF_3:
             return value >= 0 && value <= 2;
+        case EBM__ONE_OF_8:
+            return value >= 0 && value <= 7;
         default:
             return true;
     }
@@ -131,15 +112,15 @@ static ebm_status check_values(const ebm__tensor_place *place, const void *value
     return EBM_OK;
 }
 
-/* ---- saving ---- */
-
-static int64_t size_of(const ebm__tensor_place *place) { /* of what stands in memory, so it fits */
-    int64_t n = 1;
-    for (int32_t i = 0; i < place->rank; i++) {
-        n *= place->shape[i];
+ebm_status ebm__tensor_list_check(const ebm__tensor_list *list, const uint8_t *packed) {
+    for (int64_t i = 0; i < list->n; i++) {
+        EBM__TRY(check_values(&list->places[i], packed, ebm__tensor_count(&list->places[i])));
+        packed += ebm__tensor_bytes(&list->places[i]);
     }
-    return n;
+    return EBM_OK;
 }
+
+/* ---- saving ---- */
 
 /* Wide numbers come first, so that all stand at multiples of their width. */
 enum { WIDEST = 8 };
@@ -165,7 +146,7 @@ static ebm_status describe(const ebm__tensor_list *list, char *file, ebm__safete
  */
 static bool is_large(const ebm__tensor_place *place) {
     enum { LARGE = 1 << 16 };
-    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && size_of(place) * ebm__dtypes[place->dtype].bytes >= LARGE;
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && ebm__tensor_bytes(place) >= LARGE;
 }
 
 /* The file, in its parts. */
@@ -177,7 +158,7 @@ typedef struct assembly {
 } assembly;
 
 static void append_large(assembly *a, const ebm__tensor_place *place) {
-    int64_t bytes = size_of(place) * ebm__dtypes[place->dtype].bytes;
+    int64_t bytes = ebm__tensor_bytes(place);
     a->pieces[a->n_pieces++] = (ebm__piece){place->values, bytes};
     a->pieces[a->n_pieces++] = (ebm__piece){a->gathered + a->n_gathered, 0};
 }
@@ -185,11 +166,11 @@ static void append_large(assembly *a, const ebm__tensor_place *place) {
 static void append_small(assembly *a, const ebm__tensor_place *place) {
     char *to = a->gathered + a->n_gathered;
     int64_t width = ebm__dtypes[place->dtype].bytes;
-    int64_t bytes = size_of(place) * width;
+    int64_t bytes = ebm__tensor_count(place) * width;
     if (bytes > 0) {
         memcpy(to, place->values, (size_t)bytes);
     }
-    ebm__turn(to, width, size_of(place));
+    ebm__turn(to, width, ebm__tensor_count(place));
     a->n_gathered += bytes;
     a->pieces[a->n_pieces - 1].n += bytes;
 }
@@ -203,7 +184,7 @@ static ebm_status assemble(const ebm__tensor_list *list, assembly *a) {
         for (int64_t i = 0; i < list->n; i++) {
             const ebm__tensor_place *place = &list->places[i];
             if (ebm__dtypes[place->dtype].bytes == width) {
-                EBM__TRY(check_values(place, place->values, size_of(place)));
+                EBM__TRY(check_values(place, place->values, ebm__tensor_count(place)));
                 (is_large(place) ? append_large : append_small)(a, place);
             }
         }
@@ -224,7 +205,7 @@ static ebm_status save(const ebm__tensor_list *list, const char *path, int32_t k
     int64_t n_pieces = 1;
     for (int64_t i = 0; i < list->n; i++) {
         const ebm__tensor_place *place = &list->places[i];
-        bytes += is_large(place) ? 0 : size_of(place) * ebm__dtypes[place->dtype].bytes;
+        bytes += is_large(place) ? 0 : ebm__tensor_bytes(place);
         n_pieces += is_large(place) ? 2 : 0;
     }
     EBM__TRY(ebm__alloc(list->context, bytes, 1, "the file's content", &a->gathered));

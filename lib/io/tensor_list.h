@@ -19,7 +19,8 @@ enum {
     EBM__SHARE,  /* 0 to 1 */
     EBM__COUNT,  /* 0 to 2^62: one more fits too */
     EBM__FLAG,   /* 0 or 1: a bool */
-    EBM__ONE_OF_3 /* 0 to 2 */
+    EBM__ONE_OF_3, /* 0 to 2 */
+    EBM__ONE_OF_8  /* 0 to 7 */
 };
 
 typedef struct ebm__tensor_place {
@@ -41,6 +42,16 @@ typedef struct ebm__tensor_list {
 /* Appends a tensor; its names must outlive the list. EBM_ERR_NOMEM. */
 ebm_status ebm__tensor_list_add(ebm__tensor_list *list, const ebm__tensor_place *place);
 void ebm__tensor_list_clear(ebm__tensor_list *list);
+
+int64_t ebm__tensor_count(const ebm__tensor_place *place);
+int64_t ebm__tensor_bytes(const ebm__tensor_place *place);
+
+/* All their numbers, one after the other, as they stand in memory: how many bytes; to there; and from there. */
+int64_t ebm__tensor_list_bytes(const ebm__tensor_list *list);
+void ebm__tensor_list_pack(const ebm__tensor_list *list, uint8_t *packed);
+void ebm__tensor_list_unpack(const ebm__tensor_list *list, const uint8_t *packed);
+/* May the list's tensors have these numbers? Errors as of ebm__tensor_list_copy. */
+ebm_status ebm__tensor_list_check(const ebm__tensor_list *list, const uint8_t *packed);
 
 /* Saves all tensors at `path`, as ebm__file_replace does. EBM_ERR_NONFINITE names a tensor that must not be saved. */
 ebm_status ebm__tensor_list_save(const ebm__tensor_list *list, const char *path, int32_t keep_last);

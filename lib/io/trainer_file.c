@@ -8,42 +8,12 @@
 #include "io/trainer_restore.h"
 #include "io/trainer_state.h"
 
-/* The list is only read from when saving. */
-static ebm__trainer_state state_of(const ebm_trainer *source) {
-    ebm_trainer *trainer = (ebm_trainer *)source;
-    ebm_sampler *sampler = trainer->sampler;
-    const ebm__optimizer *optimizer = &trainer->optimizer;
-    bool second = trainer->settings.optimizer != EBM_OPT_SGD;
-    float *theta = trainer->model->theta;
-    ebm__trainer_state state = {
-        .model = trainer->model,
-        .theta = trainer->swapped ? trainer->average : theta,
-        .parts = {.moments = optimizer->first != NULL && (!second || optimizer->second != NULL),
-                  .average = trainer->has_average,
-                  .covariance = trainer->noise.gaussian.covariance},
-        .trainer_settings = &trainer->settings,
-        .trainer = trainer,
-        .average = trainer->swapped ? theta : trainer->average,
-    };
-    if (sampler != NULL) {
-        state.parts.chains = ebm__sampler_parts_of(sampler);
-        state.parts.mask = sampler->mask != NULL;
-        state.sampler = sampler;
-        state.sampler_settings = &sampler->settings;
-        state.n_chains = &sampler->n_chains;
-        state.n_rungs = sampler->ladder.n_rungs;
-        state.rung_temperature = sampler->ladder.temperature;
-        state.rung_step_size = sampler->ladder.step_size;
-        state.mask = sampler->mask;
-    }
-    return state;
-}
-
 static ebm_status save(const ebm_trainer *trainer, const char *path, int32_t keep_last) {
-    ebm__trainer_state state = state_of(trainer);
+    ebm__trainer_state state = ebm__trainer_state_of(trainer);
     ebm__tensor_list list = {.context = trainer->handle.context};
     ebm_status status = ebm__list_settings(&list, &state);
     status = status == EBM_OK ? ebm__list_progress(&list, &state) : status;
+    status = status == EBM_OK ? ebm__list_kept(&list, &state) : status;
     status = status == EBM_OK ? ebm__tensor_list_save(&list, path, keep_last) : status;
     ebm__tensor_list_clear(&list);
     return status;

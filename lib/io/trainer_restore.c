@@ -54,7 +54,13 @@ static void look_for_parts(restoring *r) {
     parts->chains.gradients = find(r, EBM__GROUP_CHAIN, EBM__NAME_GRADIENTS) != NULL;
     parts->chains.energies = parts->chains.gradients || find(r, EBM__GROUP_CHAIN, EBM__NAME_ENERGIES) != NULL;
     parts->chains.trajectories = find(r, EBM__GROUP_CHAIN, EBM__NAME_TRAJECTORIES) != NULL;
+    parts->chains.ages = find(r, EBM__GROUP_CHAIN, EBM__NAME_AGES) != NULL;
+    parts->traces = r->trainer->sampler != NULL && find(r, EBM__GROUP_HEALTH, EBM__NAME_TRACES) != NULL;
     parts->chains.buffer = find(r, EBM__GROUP_CHAIN, EBM__NAME_BUFFER) != NULL;
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        const ebm__safetensors_entry *kept = find(r, EBM__GROUP_ROLLBACK, ebm__kept_names[i]);
+        r->state.kept[i].size = kept != NULL && kept->rank == 1 ? kept->shape[0] : 0;
+    }
     parts->mask = find(r, EBM__GROUP_CHAIN, EBM__NAME_MASK) != NULL;
     parts->moments = find(r, EBM__GROUP_OPTIMIZER, EBM__NAME_MOMENTS) != NULL;
     parts->average = find(r, EBM__GROUP_AVERAGE, r->trainer->model->tensors[0].name) != NULL;
@@ -97,6 +103,7 @@ static ebm_status match(restoring *r) {
                          " chains", r->n_chains, sampler->n_chains);
     }
     EBM__TRY(ebm__list_progress(&r->progress, &r->state));
+    EBM__TRY(ebm__list_kept(&r->progress, &r->state));
     EBM__TRY(ebm__tensor_list_match(&r->progress, r->file));
     return ebm__tensor_file_require_used(r->file, no_others);
 }
@@ -155,6 +162,9 @@ static ebm_status set_trainer(const restoring *r) {
     EBM__TRY(ebm_trainer_set_noise_levels(trainer, s->n_noise_levels, s->noise_levels));
     EBM__TRY(ebm_trainer_set_noise_ratio(trainer, s->noise_ratio));
     EBM__TRY(ebm_trainer_set_difference_step(trainer, s->difference_step));
+    EBM__TRY(ebm_trainer_set_health_record(trainer, s->health_record));
+    EBM__TRY(ebm_trainer_set_rollback(trainer, 1, s->rollback_factor, s->most_rollbacks)); /* kept also without one */
+    EBM__TRY(ebm_trainer_set_rollback(trainer, s->rollback_every, s->rollback_factor, s->most_rollbacks));
     return ebm_trainer_set_gap_limit(trainer, s->gap_limit);
 }
 
@@ -185,6 +195,9 @@ static ebm_status make_fresh(restoring *r) {
         EBM__TRY(ebm__noise_gaussian_make(context, model->dim, r->state.parts.covariance, "the noise",
                                           &r->fresh_trainer->noise.gaussian));
     }
+    if (r->state.parts.traces) {
+        EBM__TRY(ebm__health_reserve(r->fresh_trainer, "the health record"));
+    }
     if (r->state.parts.moments) {
         EBM__TRY(ebm__optimizer_prepare(r->fresh_trainer, "the optimizer's state"));
     }
@@ -194,6 +207,12 @@ static ebm_status make_fresh(restoring *r) {
             return ebm__fail(EBM_ERR_FORMAT, "the file has averaged parameters, but its setting is to keep none");
         }
         r->fresh_trainer->has_average = true;
+    }
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        ebm__kept *kept = &r->state.kept[i];
+        if (kept->size > 0) {
+            EBM__TRY(ebm__rollback_make(r->fresh_trainer, i, kept->size, &kept->bytes));
+        }
     }
     r->state.trainer = r->fresh_trainer;
     r->state.average = r->fresh_trainer->average;
@@ -226,8 +245,14 @@ static ebm_status check_noise(const restoring *r) {
 static ebm_status fill(restoring *r) {
     ebm__tensor_list_clear(&r->progress);
     EBM__TRY(ebm__list_progress(&r->progress, &r->state));
+    EBM__TRY(ebm__list_kept(&r->progress, &r->state));
     EBM__TRY(ebm__tensor_list_match(&r->progress, r->file));
     EBM__TRY(ebm__tensor_list_copy(&r->progress, r->file));
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        if (r->state.kept[i].size > 0) {
+            EBM__TRY(ebm__rollback_check(r->fresh_trainer, i, ebm__tensor_list_check));
+        }
+    }
     const ebm_trainer *fresh = r->fresh_trainer;
     if (fresh->epoch_next > 0 ? fresh->epoch_next >= fresh->epoch_rows : fresh->epoch_rows != 0) {
         return ebm__fail(EBM_ERR_FORMAT, "the next row of the epoch is %" PRId64 ", of %" PRId64, fresh->epoch_next,
@@ -241,10 +266,15 @@ static ebm_status fill(restoring *r) {
 static void take_trainer(ebm_trainer *to, ebm_trainer *from) {
     ebm__optimizer optimizer = to->optimizer;
     float *average = to->average;
+    ebm__health health = to->health;
     from->settings.progress = to->settings.progress;
     from->settings.progress_data = to->settings.progress_data;
     from->settings.progress_every = to->settings.progress_every;
     to->settings = from->settings;
+    ebm__keeper *rollback = to->keepers[EBM__KEEPER_ROLLBACK];
+    to->keepers[EBM__KEEPER_ROLLBACK] = from->keepers[EBM__KEEPER_ROLLBACK];
+    from->keepers[EBM__KEEPER_ROLLBACK] = rollback;
+    to->rollbacks = from->rollbacks;
     to->steps = from->steps;
     to->epochs = from->epochs;
     to->batches = from->batches;
@@ -261,6 +291,8 @@ static void take_trainer(ebm_trainer *to, ebm_trainer *from) {
         ebm__noise_replace(to, &from->noise);
         from->noise.gaussian = (ebm__noise_gaussian){0};
     }
+    to->health = from->health;
+    from->health = health;
     from->optimizer = optimizer;
     from->average = average;
 }

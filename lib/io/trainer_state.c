@@ -25,11 +25,14 @@ typedef struct number {
 #define OPT EBM__GROUP_OPTIMIZER
 #define CHAIN EBM__GROUP_CHAIN
 #define RNG EBM__GROUP_RANDOM
+#define HEALTH EBM__GROUP_HEALTH
 
 /* Settings need no check: their setters have it. */
 #define SETTING(struct_name, group, field, dtype) {group, #field, dtype, EBM__ANY, offsetof(struct_name, field)}
 #define OF_TRAINER(field, dtype) SETTING(ebm__trainer_settings, OPT, field, dtype)
 #define OF_SAMPLER(field, dtype) SETTING(ebm__sampler_settings, CHAIN, field, dtype)
+
+const char *const ebm__kept_names[EBM__N_KEPT] = {"confirmed", "latest"};
 
 static const number TRAINER_SETTINGS[] = {
     OF_TRAINER(optimizer, EBM__DTYPE_I32),       OF_TRAINER(learning_rate, EBM__DTYPE_F64),
@@ -40,7 +43,9 @@ static const number TRAINER_SETTINGS[] = {
     OF_TRAINER(energy_penalty, EBM__DTYPE_F64),  OF_TRAINER(data_noise, EBM__DTYPE_F64),
     OF_TRAINER(average_decay, EBM__DTYPE_F64),   OF_TRAINER(gap_limit, EBM__DTYPE_F64),
     OF_TRAINER(objective, EBM__DTYPE_I32),       OF_TRAINER(difference_step, EBM__DTYPE_F64),
-    OF_TRAINER(noise_ratio, EBM__DTYPE_I64),
+    OF_TRAINER(noise_ratio, EBM__DTYPE_I64),     OF_TRAINER(health_record, EBM__DTYPE_I32),
+    OF_TRAINER(rollback_every, EBM__DTYPE_I64),  OF_TRAINER(rollback_factor, EBM__DTYPE_F64),
+    OF_TRAINER(most_rollbacks, EBM__DTYPE_I32),
     {RNG, "trainer_seed", EBM__DTYPE_U64, EBM__ANY, offsetof(ebm__trainer_settings, seed)},
 };
 
@@ -74,6 +79,7 @@ static const number SAMPLER_SETTINGS[] = {
 
 static const number TRAINER_NUMBERS[] = {
     {OPT, "steps", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, steps)},
+    {OPT, "rollbacks", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, rollbacks)},
     {OPT, "beta1_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta1_power)},
     {OPT, "beta2_power", EBM__DTYPE_F64, EBM__SHARE, offsetof(ebm_trainer, optimizer.beta2_power)},
     {OPT, "has_report", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_trainer, has_report)},
@@ -100,12 +106,21 @@ static const number SAMPLER_NUMBERS[] = {
     {RNG, "episode", EBM__DTYPE_U64, EBM__COUNT, offsetof(ebm_sampler, episode)},
     {CHAIN, "has_stepped", EBM__DTYPE_U8, EBM__FLAG, offsetof(ebm_sampler, report.has_stepped)},
     {CHAIN, "grad_rms", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.grad_rms)},
+    {CHAIN, "clipped", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.clipped)},
     {CHAIN, "acceptance", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.acceptance)},
     {CHAIN, "mean_leaps", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.mean_leaps)},
     {CHAIN, "step_acceptance", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_sampler, report.step_acceptance)},
     {CHAIN, "impossible", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_sampler, report.impossible)},
     {CHAIN, "divergent", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_sampler, report.divergent)},
     {CHAIN, "round_trips", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_sampler, ladder.round_trips)},
+};
+
+static const number HEALTH_NUMBERS[] = {
+    {HEALTH, "windows", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, health.windows)},
+    {HEALTH, "suspected", EBM__DTYPE_I32, EBM__ONE_OF_8, offsetof(ebm_trainer, health.suspected)},
+    {HEALTH, "verdict", EBM__DTYPE_I32, EBM__ONE_OF_8, offsetof(ebm_trainer, health.verdict)},
+    {HEALTH, "rhat", EBM__DTYPE_F64, EBM__ANY, offsetof(ebm_trainer, health.rhat)},
+    {HEALTH, "traced_steps", EBM__DTYPE_I64, EBM__COUNT, offsetof(ebm_trainer, health.traced_steps)},
 };
 
 _Static_assert(sizeof(bool) == 1, "a bool is saved as a byte");
@@ -237,6 +252,32 @@ static ebm_status list_buffer(ebm__tensor_list *list, const ebm__trainer_state *
                : EBM_OK;
 }
 
+static ebm_status list_ages(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    const int64_t shape[] = {ebm__persistent_count(state->sampler_settings, *state->n_chains)};
+    return state->parts.chains.ages ? list_array(list, CHAIN, EBM__NAME_AGES, EBM__DTYPE_I64, EBM__COUNT, 1, shape,
+                                                 state->sampler == NULL ? NULL : state->sampler->age)
+                                    : EBM_OK;
+}
+
+/* The record's windows are structs of doubles. */
+static ebm_status list_health(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    enum { OF_WINDOW = sizeof(ebm__health_window) / sizeof(double) };
+    const int64_t numbers[] = {EBM__N_HEALTH};
+    const int64_t windows[] = {EBM__WINDOWS, OF_WINDOW};
+    const int64_t traces[] = {2, EBM__TRACED, state->n_chains == NULL ? 0 : *state->n_chains};
+    ebm_trainer *t = state->trainer;
+    EBM__TRY(LIST(list, HEALTH_NUMBERS, t));
+    EBM__TRY(list_array(list, HEALTH, "last", EBM__DTYPE_F64, EBM__ANY, 1, numbers,
+                        t == NULL ? NULL : t->report.health.number));
+    EBM__TRY(list_array(list, HEALTH, "window", EBM__DTYPE_F64, EBM__ANY, 1, windows + 1,
+                        t == NULL ? NULL : &t->health.window));
+    EBM__TRY(list_array(list, HEALTH, "past_windows", EBM__DTYPE_F64, EBM__ANY, 2, windows,
+                        t == NULL ? NULL : t->health.past));
+    return state->parts.traces ? list_array(list, HEALTH, EBM__NAME_TRACES, EBM__DTYPE_F64, EBM__ANY, 3, traces,
+                                            t == NULL ? NULL : t->health.trace)
+                               : EBM_OK;
+}
+
 static ebm_status list_metric(ebm__tensor_list *list, const ebm__trainer_state *state) {
     int32_t kind = state->sampler_settings->metric;
     const int64_t shape[] = {state->model->dim, state->model->dim};
@@ -251,6 +292,7 @@ static ebm_status list_chains(ebm__tensor_list *list, const ebm__trainer_state *
     EBM__TRY(LIST(list, SAMPLER_NUMBERS, state->sampler));
     EBM__TRY(list_rows(list, state));
     EBM__TRY(list_buffer(list, state));
+    EBM__TRY(list_ages(list, state));
     EBM__TRY(list_metric(list, state));
     return list_ladder(list, state);
 }
@@ -262,5 +304,51 @@ ebm_status ebm__list_progress(ebm__tensor_list *list, const ebm__trainer_state *
     EBM__TRY(LIST(list, TRAINER_NUMBERS, state->trainer));
     EBM__TRY(list_optimizer(list, state));
     EBM__TRY(list_noise(list, state));
+    EBM__TRY(list_health(list, state));
     return state->n_chains == NULL ? EBM_OK : list_chains(list, state);
+}
+
+ebm_status ebm__list_kept(ebm__tensor_list *list, const ebm__trainer_state *state) {
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        const ebm__kept *kept = &state->kept[i];
+        if (kept->size > 0) {
+            EBM__TRY(list_array(list, EBM__GROUP_ROLLBACK, ebm__kept_names[i], EBM__DTYPE_U8, EBM__ANY, 1, &kept->size,
+                                kept->bytes));
+        }
+    }
+    return EBM_OK;
+}
+
+ebm__trainer_state ebm__trainer_state_of(const ebm_trainer *source) {
+    ebm_trainer *trainer = (ebm_trainer *)source; /* saving only reads what is listed */
+    ebm_sampler *sampler = trainer->sampler;
+    const ebm__optimizer *optimizer = &trainer->optimizer;
+    bool second = trainer->settings.optimizer != EBM_OPT_SGD;
+    float *theta = trainer->model->theta;
+    ebm__trainer_state state = {
+        .model = trainer->model,
+        .theta = trainer->swapped ? trainer->average : theta,
+        .parts = {.moments = optimizer->first != NULL && (!second || optimizer->second != NULL),
+                  .average = trainer->has_average,
+                  .covariance = trainer->noise.gaussian.covariance,
+                  .traces = sampler != NULL && trainer->health.trace != NULL},
+        .trainer_settings = &trainer->settings,
+        .trainer = trainer,
+        .average = trainer->swapped ? theta : trainer->average,
+    };
+    if (sampler != NULL) {
+        state.parts.chains = ebm__sampler_parts_of(sampler);
+        state.parts.mask = sampler->mask != NULL;
+        state.sampler = sampler;
+        state.sampler_settings = &sampler->settings;
+        state.n_chains = &sampler->n_chains;
+        state.n_rungs = sampler->ladder.n_rungs;
+        state.rung_temperature = sampler->ladder.temperature;
+        state.rung_step_size = sampler->ladder.step_size;
+        state.mask = sampler->mask;
+    }
+    for (int i = 0; i < EBM__N_KEPT; i++) {
+        state.kept[i] = ebm__rollback_kept(trainer, i);
+    }
+    return state;
 }

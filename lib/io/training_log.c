@@ -27,9 +27,11 @@ typedef struct training_log {
     char path[];
 } training_log;
 
-static const char *const NAMES[] = {"energy_data", "energy_model",  "gap",        "grad_norm",
-                                    "learning_rate", "acceptance", "seconds"};
-enum { N_NUMBERS = sizeof NAMES / sizeof *NAMES, LINE_SIZE = 512 };
+static const char *const NAMES[] = {"energy_data", "energy_model",    "gap",              "grad_norm", "learning_rate",
+                                    "acceptance",  "energy_data_std", "energy_model_std", "grad_x",    "grad_x_clipped",
+                                    "moved",       "moved_share",     "spread",           "rhat",      "verdict",
+                                    "rollbacks",   "seconds"};
+enum { N_NUMBERS = sizeof NAMES / sizeof *NAMES, LINE_SIZE = 1024 };
 
 /* ---- lines ---- */
 
@@ -38,7 +40,7 @@ typedef struct line {
     int64_t n;
 } line;
 
-/* The longest line has 9 numbers of at most 24 characters, and the names. */
+/* The longest line has 19 numbers of at most 24 characters, and the names. */
 __attribute__((format(printf, 2, 3))) static void put(line *l, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -56,12 +58,23 @@ static void make_heading(line *l) {
 
 static void make_line(const training_log *log, const ebm_trainer *trainer, line *l) {
     const ebm__trainer_report *report = &trainer->report;
+    const double *health = report->health.number;
     const double numbers[N_NUMBERS] = {report->energy_data,
                                        report->energy_model,
                                        report->energy_data - report->energy_model,
                                        report->grad_norm,
                                        ebm__trainer_learning_rate(trainer),
                                        report->acceptance,
+                                       health[EBM_HEALTH_ENERGY_DATA_STD],
+                                       health[EBM_HEALTH_ENERGY_MODEL_STD],
+                                       health[EBM_HEALTH_GRAD_X],
+                                       health[EBM_HEALTH_GRAD_X_CLIPPED],
+                                       health[EBM_HEALTH_MOVED],
+                                       health[EBM_HEALTH_MOVED_SHARE],
+                                       health[EBM_HEALTH_SPREAD],
+                                       health[EBM_HEALTH_RHAT],
+                                       trainer->health.verdict,
+                                       (double)trainer->rollbacks,
                                        ebm__seconds() - log->start};
     bool csv = log->format == EBM_LOG_CSV;
     put(l, csv ? "%" PRId64 ",%" PRId64 : "{\"step\":%" PRId64 ",\"epoch\":%" PRId64, trainer->steps, trainer->epochs);
@@ -179,7 +192,7 @@ static ebm_status open_log(ebm_context *context, const char *path, int32_t forma
         ebm__free(context, log);
         return status;
     }
-    log->keeper = (ebm__keeper){after_step, destroy};
+    log->keeper = (ebm__keeper){.after_step = after_step, .destroy = destroy};
     log->format = format;
     log->last_step = -1;
     log->start = ebm__seconds();

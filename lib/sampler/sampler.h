@@ -194,7 +194,7 @@ ebm_status ebm__sampler_probe(ebm_sampler *sampler, double *acceptance);
 ebm_status ebm__sampler_begin_negatives(ebm_sampler *sampler, int64_t n, const float *data, const char *caller);
 void ebm__sampler_finish_negatives(ebm_sampler *sampler);
 /* starts.c: how many states persist, and have an age; and do the chains themselves persist, and never start anew? */
-int64_t ebm__sampler_persistent_count(const ebm_sampler *sampler);
+int64_t ebm__persistent_count(const ebm__sampler_settings *settings, int64_t n_chains);
 bool ebm__sampler_all_go_on(const ebm_sampler *sampler);
 void ebm__sampler_undo_negatives(ebm_sampler *sampler);
 

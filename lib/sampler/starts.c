@@ -54,8 +54,8 @@ static ebm_status allocate_buffer(ebm_sampler *sampler, const char *caller) {
 }
 
 /* How many states persist: the chains, or those of the buffer. */
-int64_t ebm__sampler_persistent_count(const ebm_sampler *sampler) {
-    return needs_buffer(sampler) ? sampler->settings.capacity : sampler->n_chains;
+int64_t ebm__persistent_count(const ebm__sampler_settings *settings, int64_t n_chains) {
+    return settings->capacity > n_chains ? settings->capacity : n_chains;
 }
 
 /* States first .. first + n - 1 of those that persist are new. */
@@ -189,8 +189,8 @@ static ebm_status save_states(ebm_sampler *sampler, const char *caller) {
         EBM__TRY(ebm__alloc(sampler->handle.context, floats, sizeof(float), caller, &sampler->saved_momenta));
     }
     if (sampler->age == NULL) {
-        EBM__TRY(ebm__alloc(sampler->handle.context, ebm__sampler_persistent_count(sampler), sizeof *sampler->age,
-                            caller, &sampler->age));
+        int64_t persistent = ebm__persistent_count(&sampler->settings, sampler->n_chains);
+        EBM__TRY(ebm__alloc(sampler->handle.context, persistent, sizeof *sampler->age, caller, &sampler->age));
     }
     if (sampler->batch_age == NULL) {
         EBM__TRY(ebm__alloc(sampler->handle.context, sampler->n_chains, sizeof *sampler->age, caller,

@@ -13,7 +13,8 @@ ebm__sampler_parts ebm__sampler_parts_of(const ebm_sampler *sampler) {
                                 .energies = sampler->knows_energies,
                                 .gradients = sampler->knows_chains,
                                 .trajectories = sampler->report.has_trajectory,
-                                .buffer = sampler->buffer_started};
+                                .buffer = sampler->buffer_started,
+                                .ages = sampler->age != NULL};
 }
 
 ebm_status ebm__sampler_make_parts(ebm_sampler *sampler, const ebm__sampler_parts *parts, const char *caller) {
@@ -37,6 +38,10 @@ ebm_status ebm__sampler_make_parts(ebm_sampler *sampler, const ebm__sampler_part
     if (parts->buffer) {
         EBM__TRY(ebm__alloc(context, capacity * sampler->dim, sizeof(float), caller, &sampler->buffer));
         EBM__TRY(ebm__alloc(context, capacity, sizeof(int64_t), caller, &sampler->picks)); /* made at every use */
+    }
+    if (parts->ages) {
+        EBM__TRY(ebm__alloc(context, ebm__persistent_count(&sampler->settings, sampler->n_chains), sizeof(int64_t),
+                            caller, &sampler->age));
     }
     sampler->started = parts->states;
     sampler->has_momenta = parts->momenta;

@@ -13,6 +13,7 @@ typedef struct ebm__sampler_parts {
     bool gradients;    /* the same */
     bool trajectories; /* energies at their start */
     bool buffer;
+    bool ages;
 } ebm__sampler_parts;
 
 ebm__sampler_parts ebm__sampler_parts_of(const ebm_sampler *sampler);

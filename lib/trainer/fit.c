@@ -57,6 +57,7 @@ void ebm__epoch_advance(ebm_trainer *trainer, int64_t epoch_rows, int64_t n) {
     }
 }
 
+/* Until it is whole, or a rollback has gone back to an earlier one. */
 static ebm_status fit_epoch(ebm_trainer *trainer, int64_t n, const float *x, const char *caller) {
     int64_t dim = trainer->model->dim;
     int64_t size = trainer->settings.batch_size;
@@ -87,7 +88,8 @@ ebm_status ebm_trainer_fit(ebm_trainer *trainer, int64_t n, const float *x, int6
         ebm__reserve(context, n * (int64_t)sizeof *trainer->order, __func__, &trainer->order, &trainer->order_bytes));
     EBM__TRY(ebm__reserve(context, rows * trainer->model->dim * (int64_t)sizeof *x, __func__, &trainer->batch,
                           &trainer->batch_bytes));
-    for (int64_t epoch = 0; epoch < n_epochs; epoch++) {
+    int64_t end = n_epochs < INT64_MAX - trainer->epochs ? trainer->epochs + n_epochs : INT64_MAX;
+    while (trainer->epochs < end) {
         EBM__TRY(fit_epoch(trainer, n, x, __func__));
     }
     return EBM_OK;

@@ -14,6 +14,7 @@
 #include "sampler/kernel.h"
 #include "trainer/health_sums.h"
 #include "trainer/objective.h"
+#include "trainer/schedule.h"
 
 void ebm__health_clear(ebm__health *health, ebm_context *context) {
     ebm__free(context, health->start);
@@ -43,7 +44,7 @@ ebm_status ebm__health_reserve(ebm_trainer *trainer, const char *caller) {
                   {&h->traced, EBM__TRACED * m, sizeof *h->traced},
                   {&h->work, 2 * dim, sizeof *h->work},
                   {&h->direction, dim, sizeof *h->direction}};
-    if (h->off || h->direction != NULL) {
+    if (h->direction != NULL) {
         return EBM_OK;
     }
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
@@ -58,7 +59,7 @@ ebm_status ebm__health_reserve(ebm_trainer *trainer, const char *caller) {
 
 void ebm__health_begin(ebm_trainer *trainer) {
     const ebm_sampler *s = trainer->sampler;
-    if (!trainer->health.off) {
+    if (trainer->settings.health_record != 0) {
         memcpy(trainer->health.start, s->x, (size_t)(s->n_chains * s->dim) * sizeof(float));
     }
 }
@@ -90,16 +91,17 @@ static double metric_scale(const ebm_sampler *sampler, int64_t n_free) {
  */
 static double free_diffusion(const ebm_sampler *sampler, double k) {
     const ebm__sampler_settings *s = &sampler->settings;
-    double time = k * s->step_size;
+    double eta = ebm__sampler_step_size(sampler, 0); /* as it is scheduled */
+    double time = k * eta;
     double damped = s->friction * time;
     switch (s->kernel) {
         case EBM_KERNEL_HMC:
-            return sqrt(s->temperature * k) * s->step_size * (double)s->leapfrog_steps;
+            return sqrt(s->temperature * k) * eta * (double)s->leapfrog_steps;
         case EBM_KERNEL_UNDERDAMPED:
         case EBM_KERNEL_UNDERDAMPED_ADJUSTED:
             return isfinite(damped) && damped > 1e-4
                        ? sqrt(2 * s->temperature * (damped + expm1(-damped))) / s->friction
-                       : sqrt(s->temperature * (isfinite(damped) ? time : s->step_size) * time);
+                       : sqrt(s->temperature * (isfinite(damped) ? time : eta) * time);
         case EBM_KERNEL_LANGEVIN:
         case EBM_KERNEL_MALA:
         case EBM_KERNEL_RANDOM_WALK:
@@ -126,7 +128,7 @@ static void measure_energies(const ebm_trainer *trainer, int64_t n, int64_t m, c
 static void measure_movement(const ebm_trainer *trainer, ebm__batch_health *h) {
     const ebm_sampler *s = trainer->sampler;
     double n_free = (double)free_count(s);
-    double k = (double)trainer->settings.mcmc_steps;
+    double k = (double)ebm__trainer_mcmc_steps(trainer);
     double scale = sqrt(metric_scale(s, (int64_t)n_free));
     double square = ebm__square_distance(s->n_chains * s->dim, s->x, trainer->health.start);
     h->noise = scale * free_diffusion(s, k);
@@ -142,7 +144,7 @@ static void measure_movement(const ebm_trainer *trainer, ebm__batch_health *h) {
     }
     h->number[EBM_HEALTH_GRAD_X] = s->report.grad_rms;
     h->number[EBM_HEALTH_GRAD_X_CLIPPED] = clipped;
-    h->drift = k * s->settings.step_size * fmin(s->report.grad_rms, s->settings.grad_clip) * scale * scale;
+    h->drift = k * ebm__sampler_step_size(s, 0) * fmin(s->report.grad_rms, s->settings.grad_clip) * scale * scale;
 }
 
 static void measure_spread(const ebm_trainer *trainer, int64_t n, ebm__batch_health *h) {
@@ -188,7 +190,7 @@ static void measure_traces(const ebm_trainer *trainer, int64_t n) {
 
 void ebm__health_measure(ebm_trainer *trainer, int64_t n, ebm__trainer_report *report) {
     ebm__batch_health *h = &report->health;
-    if (trainer->health.off) {
+    if (trainer->settings.health_record == 0) {
         return;
     }
     h->drift = NAN;
@@ -201,7 +203,7 @@ void ebm__health_measure(ebm_trainer *trainer, int64_t n, ebm__trainer_report *r
 
 void ebm__health_complete(const ebm_trainer *trainer, ebm__trainer_report *report) {
     double *number = report->health.number;
-    if (trainer->health.off) {
+    if (trainer->settings.health_record == 0) {
         return;
     }
     number[EBM_HEALTH_ENERGY_DATA] = report->energy_data;
@@ -226,6 +228,11 @@ static double rhat(double n, int64_t m, const double *sum, const double *square)
     return between > 0 ? sqrt((n - 1) / n + between / within) : NAN;
 }
 
+static void clear_traces(ebm__health *h, int64_t m) {
+    h->traced_steps = 0;
+    memset(h->trace, 0, (size_t)(2 * EBM__TRACED * m) * sizeof *h->trace);
+}
+
 static void trace(ebm__health *h, int64_t m) {
     double *sum = h->trace;
     double *square = h->trace + EBM__TRACED * m;
@@ -238,20 +245,33 @@ static void trace(ebm__health *h, int64_t m) {
         return;
     }
     h->rhat = fmax(rhat(EBM__WINDOW_STEPS, m, sum, square), rhat(EBM__WINDOW_STEPS, m, sum + m, square + m));
-    h->traced_steps = 0;
-    memset(h->trace, 0, (size_t)(2 * EBM__TRACED * m) * sizeof *h->trace);
+    clear_traces(h, m);
+}
+
+void ebm__health_forget(ebm_trainer *trainer) {
+    ebm__health *h = &trainer->health;
+    const ebm__health kept = *h;
+    *h = (ebm__health){.rhat = NAN,
+                       .start = kept.start,
+                       .trace = kept.trace,
+                       .traced = kept.traced,
+                       .work = kept.work,
+                       .direction = kept.direction};
+    if (h->trace != NULL) {
+        clear_traces(h, trainer->sampler->n_chains);
+    }
 }
 
 void ebm__health_finish(ebm_trainer *trainer) {
     ebm__health *h = &trainer->health;
     const ebm__batch_health *batch = &trainer->report.health;
-    if (h->off || !trainer->report.has_chains) {
+    if (trainer->settings.health_record == 0 || !trainer->report.has_chains) {
         return;
     }
     if (trainer->sampler->n_chains > 1 && ebm__sampler_all_go_on(trainer->sampler)) {
         trace(h, trainer->sampler->n_chains);
-    } else {
-        h->traced_steps = 0;
+    } else if (h->traced_steps > 0) { /* they did until now */
+        clear_traces(h, trainer->sampler->n_chains);
         h->rhat = NAN;
     }
     trainer->report.health.number[EBM_HEALTH_RHAT] = h->rhat;

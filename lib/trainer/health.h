@@ -48,14 +48,13 @@ typedef struct ebm__health_summary {
 enum { EBM__TRACED = 2 };
 
 typedef struct ebm__health {
-    bool off;
-    int64_t windows;                               /* whole ones so far */
-    ebm__health_window window;                     /* under way */
-    ebm__health_window past[EBM__WINDOWS];         /* the last whole ones, the latest first */
-    int32_t suspected;                             /* what the last window alone would have said */
+    int64_t windows;                       /* whole ones so far */
+    ebm__health_window window;             /* under way */
+    ebm__health_window past[EBM__WINDOWS]; /* the last whole ones, the latest first */
+    int32_t suspected;                     /* what the last window alone would have said */
     int32_t verdict;
-    double rhat;                                   /* of the last whole window; NaN: none */
-    int64_t traced_steps;                          /* in the window of the traces */
+    double rhat;                           /* of the last whole window; NaN: none */
+    int64_t traced_steps;                  /* in the window of the traces */
 
     /* NULL until the first batch of chains. */
     float *start;     /* n_chains x dim: where the batch began */
@@ -70,6 +69,8 @@ struct ebm__trainer_report;
 
 /* health.c: no number is known. */
 void ebm__health_blank(ebm__batch_health *batch);
+/* health.c: all steps so far. */
+void ebm__health_forget(struct ebm_trainer *trainer);
 /* health.c: memory for a batch of chains. */
 ebm_status ebm__health_reserve(struct ebm_trainer *trainer, const char *caller);
 /* health.c: the chains of a batch stand at their starts. */

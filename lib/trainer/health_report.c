@@ -13,7 +13,10 @@ ebm_status ebm_trainer_set_health_record(ebm_trainer *trainer, int32_t on) {
         return ebm__fail(EBM_ERR_ARG, "%s: on is %d, must be 0 or 1", __func__, on);
     }
     EBM__USE(use, trainer);
-    trainer->health.off = on == 0;
+    trainer->settings.health_record = on;
+    if (on == 0) {
+        ebm__health_forget(trainer);
+    }
     return EBM_OK;
 }
 
@@ -21,7 +24,7 @@ ebm_status ebm_trainer_get_health_record(const ebm_trainer *trainer, int32_t *on
     EBM__REQUIRE(trainer);
     EBM__REQUIRE(on);
     EBM__TRY(ebm__readable(&trainer->handle, __func__));
-    *on = trainer->health.off ? 0 : 1;
+    *on = trainer->settings.health_record;
     return EBM_OK;
 }
 

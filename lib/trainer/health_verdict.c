@@ -16,11 +16,17 @@ static const double LEAST_MOVED = 0.01;
 static const double LEAST_ACCEPTED = 0.01;
 /* Farther than the noise alone would have moved them: E alone moves the chains. In equilibrium it is at most near 1. */
 static const double FALLING = 2;
-/* Negatives in minima: below the data, and with less spread, each in standard deviations of the data's energies. */
+/* Negatives in minima of E: below the data, and with less spread, in standard deviations of the data's energies. */
 static const double BELOW = 0.25;
 static const double NARROW = 0.5;
-/* Negatives that never reach the data: standard deviations of the data's energies between the means. */
+/*
+ * Negatives that never reach the data: standard deviations of the data's energies between the means. Noise that
+ * dominates takes chains that far for a while also where all is well: as long as E is flat, they wander.
+ */
 static const double ABOVE = 4;
+static const double ABOVE_BY_NOISE = 10;
+/* Longer than the way that was made: E throws the chains to and fro. */
+static const double BOUNCING = 3;
 /* Variance of the chains over that of the data. */
 static const double LEAST_VARIANCE = 0.1;
 /* Growth of the gap from window to window, and what it has to exceed: as ABOVE, of two windows before. */
@@ -93,20 +99,23 @@ static int32_t suspect(const ebm__health *h) {
     if (s->accepted < LEAST_ACCEPTED || s->moved < LEAST_MOVED) {
         return EBM_VERDICT_STUCK;
     }
-    if (s->moved_by_noise > FALLING && s->gap > BELOW * s->std_data && s->std_model < NARROW * s->std_data) {
+    bool in_minima = s->gap > BELOW * s->std_data && s->std_model < NARROW * s->std_data;
+    bool alike = s->variance < LEAST_VARIANCE;
+    if (in_minima || (alike && s->moved_by_noise > FALLING)) {
         return EBM_VERDICT_TOO_COLD;
     }
-    if (s->variance < LEAST_VARIANCE) {
+    if (alike) {
         return EBM_VERDICT_COLLAPSED;
     }
-    bool above = s->std_data > 0 && s->gap < -ABOVE * s->std_data;
-    if (above && s->drift_by_noise < 1) {
+    bool by_noise = s->drift_by_noise < 1;
+    bool above = s->std_data > 0 && s->gap < -(by_noise ? ABOVE_BY_NOISE : ABOVE) * s->std_data;
+    if (above && by_noise) {
         return EBM_VERDICT_TOO_HOT;
     }
     if (h->windows > 2 && diverges(s)) {
         return EBM_VERDICT_DIVERGING;
     }
-    if (above) {
+    if (above && s->drift_by_noise > BOUNCING * s->moved_by_noise) {
         return EBM_VERDICT_TOO_HOT; /* not the noise, but the steps are too large */
     }
     return h->windows >= EBM__WINDOWS && drifts(s) ? EBM_VERDICT_DRIFTING : EBM_VERDICT_HEALTHY;

@@ -20,7 +20,9 @@ static ebm_status ready(const ebm_trainer *trainer, const char *caller) {
 }
 
 static ebm_status reserve(ebm_trainer *trainer, int64_t n, const char *caller) {
-    EBM__TRY(ebm__health_reserve(trainer, caller));
+    if (trainer->settings.health_record != 0) {
+        EBM__TRY(ebm__health_reserve(trainer, caller));
+    }
     return ebm__trainer_reserve(trainer, n, 1, trainer->sampler->n_chains, 0, caller);
 }
 

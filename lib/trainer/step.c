@@ -38,6 +38,10 @@ static ebm_status propose(ebm_trainer *trainer, double grad_norm, const char *ca
     EBM__TRY(ebm__optimizer_propose(trainer, grad_norm, caller));
     EBM__TRY(ebm__model_limit_norms(trainer->model, trainer->optimizer.next_theta, caller));
     EBM__TRY(probe_proposal(trainer));
+    ebm__keeper *rollback = trainer->keepers[EBM__KEEPER_ROLLBACK];
+    if (rollback != NULL) {
+        EBM__TRY(rollback->before_change(rollback, trainer, caller));
+    }
     return ebm__trainer_check_stop(trainer);
 }
 
@@ -81,8 +85,28 @@ static ebm_status show_progress(ebm_trainer *trainer, const char *caller) {
     }
 }
 
+/* A step that diverged, or a training that does: there may be a state to go back to. */
+static ebm_status step_or_go_back(ebm_trainer *trainer, int64_t n, const float *x, bool *went_back,
+                                  const char *caller) {
+    ebm__keeper *rollback = trainer->keepers[EBM__KEEPER_ROLLBACK];
+    ebm_status status = step_alone(trainer, n, x, caller);
+    if (rollback != NULL && status == EBM_OK && trainer->health.verdict == EBM_VERDICT_DIVERGING) {
+        status = ebm__fail(EBM_ERR_DIVERGED, "%s: training step %" PRId64 ": %s", caller, trainer->steps,
+                           ebm_verdict_string(EBM_VERDICT_DIVERGING));
+    }
+    if (rollback != NULL && status == EBM_ERR_DIVERGED) {
+        status = rollback->after_failure(rollback, trainer, status, caller);
+        *went_back = status == EBM_OK;
+    }
+    return status;
+}
+
 ebm_status ebm__trainer_step(ebm_trainer *trainer, int64_t n, const float *x, int64_t epoch_rows, const char *caller) {
-    EBM__TRY(step_alone(trainer, n, x, caller));
+    bool went_back = false;
+    EBM__TRY(step_or_go_back(trainer, n, x, &went_back, caller));
+    if (went_back) { /* the next step is another one; nothing has been done that could be shown */
+        return EBM_OK;
+    }
     if (epoch_rows > 0) {
         ebm__epoch_advance(trainer, epoch_rows, n);
     }

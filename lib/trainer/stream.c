@@ -40,7 +40,8 @@ ebm_status ebm_trainer_fit_stream(ebm_trainer *trainer, ebm_batch_fn fn, void *u
                          n, trainer->model->dim);
     }
     EBM__TRY(ebm__reserve(trainer->handle.context, bytes, __func__, &trainer->batch, &trainer->batch_bytes));
-    for (int64_t step = 0; step < n_steps; step++) {
+    int64_t end = n_steps < INT64_MAX - trainer->steps ? trainer->steps + n_steps : INT64_MAX;
+    while (trainer->steps < end) { /* a rollback makes steps anew */
         ebm_status status = fetch(trainer, fn, user_data);
         if (status != EBM_OK) {
             return fetch_failed(trainer, status, __func__);

@@ -44,6 +44,10 @@ typedef struct ebm__trainer_settings {
     double data_noise;
     double average_decay; /* 0: no average */
     double gap_limit;
+    int32_t health_record; /* 1: steps are recorded */
+    int64_t rollback_every; /* steps; 0: there is none */
+    double rollback_factor; /* of the learning rate */
+    int32_t most_rollbacks;
     double difference_step;
     int64_t noise_ratio;
     int32_t n_noise_levels;
@@ -89,10 +93,14 @@ typedef struct ebm__optimizer {
 typedef struct ebm__keeper {
     void (*after_step)(struct ebm__keeper *keeper, ebm_trainer *trainer);
     void (*destroy)(struct ebm__keeper *keeper, ebm_context *context);
+    /* Of EBM__KEEPER_ROLLBACK: before a step changes anything; after one that diverged: EBM_OK when it went back. */
+    ebm_status (*before_change)(struct ebm__keeper *keeper, ebm_trainer *trainer, const char *caller);
+    ebm_status (*after_failure)(struct ebm__keeper *keeper, ebm_trainer *trainer, ebm_status status,
+                                const char *caller);
 } ebm__keeper;
 
 /* In the order in which they are called. */
-enum { EBM__KEEPER_LOGS, EBM__KEEPER_SAVES, EBM__N_KEEPERS };
+enum { EBM__KEEPER_ROLLBACK, EBM__KEEPER_LOGS, EBM__KEEPER_SAVES, EBM__N_KEEPERS };
 
 /* The parameter of noise-contrastive estimation that is not the model's, with an optimizer's state as theta has it. */
 typedef struct ebm__log_z {
@@ -111,6 +119,7 @@ struct ebm_trainer {
     int64_t steps;
     int64_t epochs;
     int64_t batches; /* gradients made: which noise the next data get */
+    int64_t rollbacks;
     int64_t epoch_rows; /* of the data whose epoch is under way; 0: none is */
     int64_t epoch_next; /* of these, in the epoch's order: where the next batch begins */
 

@@ -236,6 +236,8 @@ static void try_trainer_changes(fixture *f) {
     expect(busy, ebm_trainer_set_data_noise, t, 0);
     expect(busy, ebm_trainer_set_average, t, 0.5);
     expect(busy, ebm_trainer_set_gap_limit, t, (double)INFINITY);
+    expect(busy, ebm_trainer_set_health_record, t, 1);
+    expect(busy, ebm_trainer_set_rollback, t, 0, 0, 0);
     expect(busy || f->model_busy, ebm_trainer_swap_average, t);
     if (busy) {
         expect(true, ebm_trainer_set_progress, t, no_progress, NULL, 1);
@@ -257,6 +259,7 @@ static void try_trainer_getters(fixture *f) {
     float theta[PARAMS];
     ebm_progress_fn fn;
     int32_t number;
+    char text[8];
     int64_t count;
     double value;
     uint64_t seed;
@@ -283,6 +286,12 @@ static void try_trainer_getters(fixture *f) {
     expect(busy, ebm_trainer_get_data_noise, t, &value);
     expect(busy, ebm_trainer_get_average, t, &value);
     expect(busy, ebm_trainer_get_gap_limit, t, &value);
+    expect(busy, ebm_trainer_get_health_record, t, &number);
+    expect(busy, ebm_trainer_get_health, t, EBM_HEALTH_GRAD_THETA, &value);
+    expect(busy, ebm_trainer_get_verdict, t, &number);
+    expect(busy, ebm_trainer_get_rollback, t, &count, NULL, NULL);
+    expect(busy, ebm_trainer_get_rollback_count, t, &count);
+    expect(busy, ebm_trainer_describe_health, t, sizeof text, text);
     expect(busy, ebm_trainer_get_progress, t, &fn, NULL, NULL);
     expect(busy, ebm_trainer_get_average_params, t, PARAMS, theta);
     expect(busy, ebm_trainer_get_steps, t, &count);

@@ -39,7 +39,8 @@ static void test_none_after_the_first_of_others(void **state) {
     static const int others[] = {MALA | DENSE,  HMC,           HMC | DENSE,          NUTS,
                                   NUTS | DENSE,  UNDERDAMPED,   UNDERDAMPED | DENSE,  LADDER,
                                   LADDER | MALA, LADDER | WALK, LADDER | UNDERDAMPED, LADDER | NUTS,
-                                  MALA | TRANSFORMED, DENOISING,   SLICED,           CONTRASTIVE};
+                                  MALA | TRANSFORMED, DENOISING,   SLICED,           CONTRASTIVE,
+                                  ROLLBACK | BUFFER | EXTRAS, ROLLBACK | UNDERDAMPED, ROLLBACK | LADDER | MALA};
     (void)state;
     for (int c = 0; c < 2 * (int)(sizeof others / sizeof *others); c++) {
         static fixture f;

@@ -122,6 +122,10 @@ static ebm_status set_ladder(fixture *f) {
     return status;
 }
 
+static ebm_status set_rollback(fixture *f) {
+    return ebm_trainer_set_rollback(f->trainer, 5, 0.5, 3);
+}
+
 static ebm_status tune_ladder(fixture *f) {
     return ebm_sampler_tune_ladder(f->sampler, 30);
 }
@@ -208,6 +212,9 @@ static const scene SCENES[] = {
     {"tune_ladder", tune_ladder, LADDER | MALA, false},
     {"anneal", anneal, LADDER, false},
     {"step, underdamped, ladder", step, LADDER | UNDERDAMPED, false},
+    {"step, buffer, rollback", step, ROLLBACK | BUFFER | EXTRAS, false},
+    {"step, underdamped, rollback, MLP", step, ROLLBACK | UNDERDAMPED | MLP | EXTRAS, false},
+    {"set_rollback", set_rollback, 0, false},
     {"step, buffer, ladder", step, LADDER | BUFFER | EXTRAS, false},
     {"draw", draw, MALA | BUFFER, false},
     {"summarize", summarize, NUTS, true},

@@ -97,6 +97,7 @@ INTEGER_SETTING(trainer, trainer, mcmc_steps, int64_t)
 INTEGER_SETTING(trainer, trainer, batch_size, int64_t)
 INTEGER_SETTING(trainer, trainer, noise_ratio, int64_t)
 INTEGER_SETTING(trainer, trainer, objective, int32_t)
+INTEGER_SETTING(trainer, trainer, health_record, int32_t)
 
 #define DOUBLE(object, name) "ebm_" #object "_set_" #name, set_##object##_##name, get_##object##_##name
 
@@ -175,6 +176,7 @@ static const struct {
     {DOUBLE(trainer, batch_size), "n", 128, 1, INT64_MAX},
     {DOUBLE(trainer, noise_ratio), "ratio", 1, 1, INT64_MAX},
     {DOUBLE(trainer, objective), "objective", 1, 1, 4},
+    {DOUBLE(trainer, health_record), "on", 1, 0, 1},
 };
 
 static void test_integers(void **state) {

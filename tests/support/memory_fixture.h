@@ -46,7 +46,8 @@ enum {
     TRANSFORMED = 65536,
     DENOISING = 1 << 17,
     SLICED = 1 << 18,
-    CONTRASTIVE = 1 << 19
+    CONTRASTIVE = 1 << 19,
+    ROLLBACK = 1 << 20
 };
 
 static inline int32_t kernel_of(int flags) {
@@ -87,6 +88,9 @@ static inline void setup_sampler_and_trainer(fixture *f, int flags) {
     assert_ok(ebm_trainer_set_batch_size(f->trainer, 128));
     assert_ok(ebm_trainer_set_optimizer(f->trainer, (flags & SGD) != 0 ? EBM_OPT_SGD : EBM_OPT_ADAM));
     set_objective(f, flags);
+    if ((flags & ROLLBACK) != 0) {
+        assert_ok(ebm_trainer_set_rollback(f->trainer, 2, 0.5, 3));
+    }
     if ((flags & EXTRAS) != 0) {
         assert_ok(ebm_trainer_set_average(f->trainer, 0.9));
         assert_ok(ebm_trainer_set_energy_penalty(f->trainer, 0.1));

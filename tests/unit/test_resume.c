@@ -194,6 +194,50 @@ static void test_stream(void **state) {
     io_empty_folder();
 }
 
+/* Calls from..until of a training that is made to diverge at one of them. */
+enum { ROLLBACK_CALLS = 40, DIVERGES_AT = 29, SAVED_AT = 20 };
+
+static void call_steps(resumed *r, int from, int until) {
+    float data[RESUME_ROWS * RESUME_DIM];
+    test_fill(RESUME_ROWS * RESUME_DIM, data);
+    for (int call = from; call <= until; call++) {
+        assert_ok(ebm_trainer_set_gap_limit(r->trainer, call == DIVERGES_AT ? 1e-30 : 1e6));
+        const float *batch = data + call % (RESUME_ROWS - RESUME_BATCH) * RESUME_DIM;
+        assert_ok(ebm_trainer_step(r->trainer, RESUME_BATCH, batch));
+    }
+}
+
+/* What a rollback goes back to is in the file too: from before it, and from after it, training goes on the same. */
+static void test_rollback(void **state) {
+    (void)state;
+    int went_back = 0;
+    for (int i = 0; i < N_RESUME_CASES; i++) {
+        const resume_case *c = &RESUME_CASES[i];
+        resumed whole = resume_create(NULL, c);
+        int64_t rollbacks;
+        assert_ok(ebm_trainer_set_rollback(whole.trainer, 6, 0.5, 2));
+        call_steps(&whole, 1, SAVED_AT);
+        assert_ok(ebm_trainer_save(whole.trainer, io_path("before")));
+        call_steps(&whole, SAVED_AT + 1, DIVERGES_AT + 2);
+        assert_ok(ebm_trainer_save(whole.trainer, io_path("after")));
+        call_steps(&whole, DIVERGES_AT + 3, ROLLBACK_CALLS);
+        assert_ok(ebm_trainer_save(whole.trainer, io_path("whole")));
+        assert_ok(ebm_trainer_get_rollback_count(whole.trainer, &rollbacks));
+        went_back += (int)rollbacks;
+        for (int at = 0; at < 2; at++) {
+            resumed r = resume_create_empty(NULL, c, 5);
+            assert_ok(ebm_trainer_load(r.trainer, io_path(at == 0 ? "before" : "after")));
+            call_steps(&r, at == 0 ? SAVED_AT + 1 : DIVERGES_AT + 3, ROLLBACK_CALLS);
+            assert_ok(ebm_trainer_save(r.trainer, io_path("resumed")));
+            resume_assert_same_files(c->name, io_path("whole"), io_path("resumed"));
+            resume_destroy(&r);
+        }
+        resume_destroy(&whole);
+    }
+    assert_true(went_back >= 16); /* all that have a gap */
+    io_empty_folder();
+}
+
 int main(int argc, char **argv) {
     this_program = argv[0];
     if (argc == 5) {
@@ -205,6 +249,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_load_over_another),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_epochs_left),
+        cmocka_unit_test(test_rollback),
         cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, io_make_folder, io_remove_folder);

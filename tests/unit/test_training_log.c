@@ -22,7 +22,9 @@ static const char *log_text(void) {
     return text;
 }
 
-static const char HEADING[] = "step,epoch,energy_data,energy_model,gap,grad_norm,learning_rate,acceptance,seconds\n";
+static const char HEADING[] = "step,epoch,energy_data,energy_model,gap,grad_norm,learning_rate,acceptance,"
+                              "energy_data_std,energy_model_std,grad_x,grad_x_clipped,moved,moved_share,spread,rhat,"
+                              "verdict,rollbacks,seconds\n";
 
 /* Lines of steps 1 to n, each once, in their order, with numbers. */
 static void check_csv(int64_t n) {
@@ -31,11 +33,18 @@ static void check_csv(int64_t n) {
     at += sizeof HEADING - 1;
     for (int64_t step = 1; step <= n; step++) {
         long long numbers[2];
-        double values[7];
+        double values[13];
+        int verdict;
+        int rollbacks;
+        double elapsed;
         int length;
-        int read = sscanf(at, "%lld,%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf\n%n", &numbers[0], &numbers[1],
-                          &values[0], &values[1], &values[2], &values[3], &values[4], &values[5], &values[6], &length);
-        assert_int_equal(read, 9);
+        int read = sscanf(at, "%lld,%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,,%d,%d,%lf\n%n", &numbers[0],
+                          &numbers[1], &values[0], &values[1], &values[2], &values[3], &values[4], &values[5],
+                          &values[6], &values[7], &values[8], &values[9], &values[10], &values[11], &values[12],
+                          &verdict, &rollbacks, &elapsed, &length); /* behind a buffer there is no R-hat */
+        assert_int_equal(read, 18);
+        assert_int_equal(rollbacks, 0);
+        assert_int_equal(verdict, EBM_VERDICT_UNKNOWN);
         assert_int_equal(numbers[0], step);
         assert_int_equal(numbers[1], step / 4);
         assert_true(fabs(values[2] - (values[0] - values[1])) < 1e-6);
@@ -65,8 +74,10 @@ static void test_csv(void **state) {
 
 static void test_json_lines(void **state) {
     (void)state;
-    static const char *const names[] = {"energy_data", "energy_model", "gap", "grad_norm", "learning_rate",
-                                        "acceptance",  "seconds"};
+    static const char *const names[] = {"energy_data", "energy_model",    "gap",              "grad_norm",
+                                        "acceptance",  "energy_data_std", "energy_model_std", "grad_x",
+                                        "spread",      "moved",           "moved_share",      "grad_x_clipped",
+                                        "verdict",     "learning_rate",   "seconds"};
     resumed r = resume_create(NULL, CASE);
     assert_ok(ebm_trainer_set_log_file(r.trainer, io_path("log"), EBM_LOG_JSON_LINES));
     train(&r, 5);
@@ -78,10 +89,11 @@ static void test_json_lines(void **state) {
         *end = 0;
         json_t *json = json_loads(at, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(json);
-        assert_int_equal(json_object_size(json), 9);
+        assert_int_equal(json_object_size(json), 19);
+        assert_true(json_is_null(json_object_get(json, "rhat"))); /* there is none behind a buffer */
         assert_int_equal(json_integer_value(json_object_get(json, "step")), step);
         assert_int_equal(json_integer_value(json_object_get(json, "epoch")), step / 4);
-        for (int i = 0; i < 7; i++) {
+        for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
             assert_true(json_is_number(json_object_get(json, names[i])));
         }
         json_decref(json);
