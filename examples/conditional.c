@@ -4,11 +4,12 @@
  * Training moves the pixels of its chains alone, a mask holds their labels; so it fits the density of images given the
  * label, provided that labels are as frequent among chains as in the data. Leaves in the output folder a picture with a row of
  * new digits for each label (conditional.png), and prints how often the label of least energy is right for digits that
- * training has not seen.
+ * training has not seen, as it is and with log Z(y) of each label.
  *
  * Usage: conditional <data folder> <output folder> [seed]
  */
 #include <ebm/ebm.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,21 +154,63 @@ static void train(ebm_model *model, uint64_t seed, const float *data) {
     ebm_sampler_destroy(sampler);
 }
 
-/* The label y of least E(x, y), for all digits that were kept back; the share that is right. */
-static double accuracy(ebm_model *model, const float *rows, const float *labels) {
-    enum { N = N_ALL - N_TRAIN };
-    static float x[N * CLASSES * DIM];
-    static double energy[N * CLASSES];
-    int right = 0;
-    for (int i = 0; i < N * CLASSES; i++) {
-        memcpy(x + i * DIM, rows + (N_TRAIN + i / CLASSES) * DIM, PIXELS * sizeof *x);
+/* E(x, y) of digits first .. first + n - 1 with every label y: n x CLASSES. */
+static void score(ebm_model *model, const float *rows, int first, int n, double *energy) {
+    static float x[N_TRAIN * CLASSES * DIM];
+    for (int i = 0; i < n * CLASSES; i++) {
+        memcpy(x + i * DIM, rows + (first + i / CLASSES) * DIM, PIXELS * sizeof *x);
         set_label(x + i * DIM, i % CLASSES);
     }
-    check(ebm_model_energy(model, (int64_t)N * CLASSES, x, energy));
+    check(ebm_model_energy(model, (int64_t)n * CLASSES, x, energy));
+}
+
+/*
+ * Training on p(x | y) leaves E free by a constant for each label, log Z(y). With p(y | x) in proportion to exp(-E(x, y) -
+ * offset[y]), these are found from the training digits: the ones for which labels come out as often as they are there.
+ */
+static void fit_offsets(ebm_model *model, const float *rows, const float *labels, double *offset) {
+    enum { ITERATIONS = 200 };
+    static double energy[N_TRAIN * CLASSES];
+    double share[CLASSES] = {0};
+    score(model, rows, 0, N_TRAIN, energy);
+    for (int i = 0; i < N_TRAIN; i++) {
+        share[(int)labels[i]] += 1;
+    }
+    for (int iteration = 0; iteration < ITERATIONS; iteration++) {
+        double found[CLASSES] = {0};
+        for (int i = 0; i < N_TRAIN; i++) {
+            const double *e = energy + i * CLASSES;
+            double p[CLASSES];
+            double sum = 0;
+            double least = e[0] + offset[0];
+            for (int k = 1; k < CLASSES; k++) {
+                least = fmin(least, e[k] + offset[k]);
+            }
+            for (int k = 0; k < CLASSES; k++) {
+                p[k] = exp(least - e[k] - offset[k]);
+                sum += p[k];
+            }
+            for (int k = 0; k < CLASSES; k++) {
+                found[k] += p[k] / sum;
+            }
+        }
+        for (int k = 0; k < CLASSES; k++) {
+            offset[k] += log(found[k] / share[k]);
+        }
+    }
+}
+
+/* The share of the digits kept back whose label has the least E(x, y) + offset[y]. */
+static double accuracy(ebm_model *model, const float *rows, const float *labels, const double *offset) {
+    enum { N = N_ALL - N_TRAIN };
+    static double energy[N * CLASSES];
+    int right = 0;
+    score(model, rows, N_TRAIN, N, energy);
     for (int i = 0; i < N; i++) {
+        const double *e = energy + i * CLASSES;
         int best = 0;
         for (int k = 1; k < CLASSES; k++) {
-            best = energy[i * CLASSES + k] < energy[i * CLASSES + best] ? k : best;
+            best = e[k] + offset[k] < e[best] + offset[best] ? k : best;
         }
         right += best == (int)labels[N_TRAIN + i];
     }
@@ -209,8 +252,11 @@ int main(int argc, char **argv) {
     check(ebm_mlp_create(NULL, DIM, 2, HIDDEN, EBM_ACT_SILU, &model));
     check(ebm_model_init_params(model, seed));
     train(model, seed, data);
-    printf("label of least energy: right for %.1f %% of %d digits kept back\n", 100 * accuracy(model, rows, labels),
-           N_ALL - N_TRAIN);
+    double offset[CLASSES] = {0};
+    printf("of %d digits kept back, the label of least energy is right for %.1f %%", N_ALL - N_TRAIN,
+           100 * accuracy(model, rows, labels, offset));
+    fit_offsets(model, rows, labels, offset);
+    printf(", with log Z(y) from the training digits for %.1f %%\n", 100 * accuracy(model, rows, labels, offset));
     ebm_sampler *sampler = new_sampler(model, N_SAMPLES, seed + 1);
     check(ebm_sampler_draw(sampler, 1, GENERATE_STEPS, samples));
     write_picture(argv[2], samples);
