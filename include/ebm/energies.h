@@ -27,6 +27,10 @@ enum {
 };
 
 enum {
+    EBM_NET_RESIDUAL = 256 /**< added to an activation: layers of matching shape become h + act(W h + b) */
+};
+
+enum {
     EBM_POOL_NONE = 0, /**< every place and channel is a feature of its own */
     EBM_POOL_MEAN = 1  /**< the mean of each channel over all places */
 };
@@ -69,7 +73,8 @@ EBM_API ebm_status ebm_double_well_create(ebm_context *context, int64_t dim, dou
  * @param dim floats in x.
  * @param n_hidden number of hidden layers L, 0 to 64 (0: a linear energy).
  * @param widths n_hidden sizes, each at least 1.
- * @param activation one of EBM_ACT_... .
+ * @param activation one of EBM_ACT_...; + EBM_NET_RESIDUAL: from the second hidden layer on, one that is as wide as the
+ *   layer before it is h_l = h_(l-1) + act(W_l h_(l-1) + b_l) (He, Zhang, Ren, Sun 2016).
  * @param out receives the handle.
  * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
  * @since 0.1
@@ -96,7 +101,8 @@ EBM_API ebm_status ebm_mlp_create(ebm_context *context, int64_t dim, int32_t n_h
  * @param pooling one of EBM_POOL_... .
  * @param n_dense hidden layers of the perceptron, 0 to 64.
  * @param widths n_dense sizes, each at least 1.
- * @param activation one of EBM_ACT_..., after convolutions and hidden layers alike.
+ * @param activation one of EBM_ACT_..., after convolutions and hidden layers alike; + EBM_NET_RESIDUAL: from the second
+ *   convolution on, one that keeps channels, height and width is h + act(W * h + b), and so in the perceptron.
  * @param out receives the handle.
  * Errors: EBM_ERR_ARG, EBM_ERR_OVERFLOW.
  * @since 0.1

@@ -96,7 +96,7 @@ static ebm_status lay_out_layer(const shape *s, int32_t l, ebm__conv_layer *laye
     return EBM_OK;
 }
 
-static ebm_status lay_out(ebm__conv *conv, const shape *s, int32_t n_dense, const int64_t *widths) {
+static ebm_status lay_out(ebm__conv *conv, const shape *s, int32_t n_dense, const int64_t *widths, int32_t activation) {
     int64_t place = 0;
     ebm__conv_layer in = {.channels = s->channels, .height = s->height, .width = s->width};
     conv->n_layers = s->n_layers;
@@ -104,13 +104,15 @@ static ebm_status lay_out(ebm__conv *conv, const shape *s, int32_t n_dense, cons
         ebm__conv_layer *layer = &conv->layer[l];
         *layer = in;
         EBM__TRY(lay_out_layer(s, l, layer, &place));
+        layer->residual = (activation & EBM_NET_RESIDUAL) != 0 && l > 0 && layer->filters == layer->channels &&
+                          layer->out_height == layer->height && layer->out_width == layer->width;
         int64_t out = layer->places * layer->filters;
         conv->total += out;
         conv->widest = out > conv->widest ? out : conv->widest;
         conv->features = conv->pooling == EBM_POOL_MEAN ? layer->filters : out;
         in = (ebm__conv_layer){.channels = layer->filters, .height = layer->out_height, .width = layer->out_width};
     }
-    return ebm__mlp_lay_out(&conv->head, CALLER, conv->features, place, n_dense, widths, conv->activation);
+    return ebm__mlp_lay_out(&conv->head, CALLER, conv->features, place, n_dense, widths, activation);
 }
 
 static ebm_status add_tensors(ebm_model *model, const ebm__conv *conv) {
@@ -149,8 +151,8 @@ static ebm_status make_state(ebm_context *context, const shape *s, int32_t pooli
     ebm__scratch_init(&conv->head.state.scratch, context);
     conv->state.clear = clear;
     conv->pooling = pooling;
-    conv->activation = activation;
-    ebm_status status = lay_out(conv, s, n_dense, widths);
+    conv->activation = activation & ~EBM_NET_RESIDUAL;
+    ebm_status status = lay_out(conv, s, n_dense, widths, activation);
     if (status != EBM_OK) {
         ebm__builtin_state_release(conv);
         return status;

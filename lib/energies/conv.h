@@ -7,6 +7,7 @@
 #ifndef EBM_ENERGIES_CONV_H
 #define EBM_ENERGIES_CONV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ebm/model.h>
@@ -26,11 +27,12 @@ typedef struct ebm__conv_layer {
     int64_t tile;                    /* places in one product */
     int64_t weight;                  /* place in theta of the weights, filters x kernel x kernel x channels */
     int64_t bias;                    /* place in theta of the biases, filters */
+    bool residual;                   /* what comes in is added to what goes out */
 } ebm__conv_layer;
 
 typedef struct ebm__conv {
     ebm__builtin_state state; /* first */
-    int32_t activation;
+    int32_t activation; /* without EBM_NET_RESIDUAL */
     int32_t pooling;
     int32_t n_layers;
     int64_t widest;   /* floats of an image that comes out of a layer, at most */

@@ -6,6 +6,7 @@
  *   dE/dW_l = delta_l' C_l, dE/db_l = the sum of delta_l over places,
  * where im adds columns back to pixels. Columns are made for a tile of places at a time, and made again on the way
  * back, so that they stay in the second-level cache and their memory does not grow with the image.
+ * A residual layer, h_l = h_(l-1) + act(...), adds dE/dh_l to that.
  * With a direction there are two images for each point, as energies/tangent.h has them.
  */
 #include <stdbool.h>
@@ -124,6 +125,16 @@ static void convolve(const block *b, int32_t l, int64_t first, int64_t count) {
               b->theta + layer->weight, 0.0F, b->hidden[l] + first * layer->filters);
 }
 
+/* Of a tile's places. */
+static void add_input(const block *b, int32_t l, int64_t first, int64_t count) {
+    int64_t filters = b->conv->layer[l].filters;
+    float *h = b->hidden[l] + first * filters;
+    const float *in = b->hidden[l - 1] + first * filters;
+    for (int64_t i = 0; i < count * filters; i++) {
+        h[i] += in[i];
+    }
+}
+
 static void forward_layer(const block *b, int32_t l) {
     const ebm__conv_layer *layer = &b->conv->layer[l];
     const float *bias = b->theta + layer->bias;
@@ -139,6 +150,12 @@ static void forward_layer(const block *b, int32_t l) {
             convolve(b, l, first + half, count);
             ebm__tangent_forward(b->conv->activation, count, layer->filters, bias, h, h + half * layer->filters, slope,
                                  slope + half * layer->filters, b->bends);
+        }
+        if (layer->residual) {
+            add_input(b, l, first, count);
+        }
+        if (layer->residual && half > 0) {
+            add_input(b, l, first + half, count);
         }
     }
 }
@@ -188,14 +205,17 @@ static void spread_mean(const block *b) {
     }
 }
 
-/* Through layer l: into the gradients of its parameters, unless grad_theta is NULL, and of its input, unless that is. */
+/*
+ * Through layer l: into the gradients of its parameters, unless grad_theta is NULL, and of its input, unless that is. Of
+ * a residual layer grad_input holds the gradients in its output.
+ */
 static void backward_layer(const block *b, int32_t l, bool add, float *grad_theta, float *grad_input) {
     const ebm__conv_layer *layer = &b->conv->layer[l];
     int64_t n_places = b->images * layer->places;
     if (grad_theta != NULL) {
         ebm__column_sums(b->points * layer->places, layer->filters, b->slope[l], NULL, add, grad_theta + layer->bias);
     }
-    if (grad_input != NULL) {
+    if (grad_input != NULL && !layer->residual) {
         memset(grad_input, 0, (size_t)(b->images * layer->height * layer->width * layer->channels) * sizeof(float));
     }
     for (int64_t first = 0; first < n_places; first += layer->tile) {

@@ -35,8 +35,11 @@ ebm_status ebm__mlp_check(const char *caller, const char *count_name, int32_t n_
                              caller, l, widths[l], EBM__BLAS_MAX);
         }
     }
-    if (activation < EBM_ACT_SILU || activation > EBM_ACT_RELU) {
-        return ebm__fail(EBM_ERR_ARG, "%s: activation is %" PRId32 ", must be one of EBM_ACT_...", caller, activation);
+    int32_t alone = activation & ~EBM_NET_RESIDUAL;
+    if (alone < EBM_ACT_SILU || alone > EBM_ACT_RELU) {
+        return ebm__fail(EBM_ERR_ARG,
+                         "%s: activation is %" PRId32 ", must be one of EBM_ACT_..., or that + EBM_NET_RESIDUAL", caller,
+                         activation);
     }
     return EBM_OK;
 }
@@ -45,7 +48,8 @@ ebm_status ebm__mlp_lay_out(ebm__mlp *mlp, const char *caller, int64_t dim, int6
                             const int64_t *widths, int32_t activation) {
     const int64_t most = INT64_MAX / (int64_t)sizeof(float);
     int64_t in = dim;
-    mlp->activation = activation;
+    mlp->activation = activation & ~EBM_NET_RESIDUAL;
+    mlp->residual = activation != mlp->activation;
     mlp->n_hidden = n_hidden;
     for (int32_t l = 0; l <= n_hidden; l++) {
         int64_t out = l < n_hidden ? widths[l] : 1;

@@ -24,7 +24,8 @@ typedef struct ebm__mlp_layer {
 
 typedef struct ebm__mlp {
     ebm__builtin_state state; /* first */
-    int32_t activation;
+    int32_t activation; /* without EBM_NET_RESIDUAL */
+    bool residual;
     int32_t n_hidden;
     int64_t widest; /* of the hidden layers; 0 when there are none */
     int64_t total;  /* units in all hidden layers */

@@ -4,6 +4,7 @@
  * and Williams 1986). With slopes s_l = act'(W_l h_(l-1) + b_l):
  *   delta_L = w s_L, delta_(l-1) = (W_l' delta_l) s_(l-1), dE/dx = W_1' delta_1,
  *   dE/dW_l = delta_l h_(l-1)', dE/db_l = delta_l, dE/dw = h_L, dE/db = 1.
+ * A residual layer, h_l = h_(l-1) + act(...), hands dE/dh_l down too: dE/dh_(l-1) = W_l' delta_l + dE/dh_l.
  * With a direction there are two rows for each point, as energies/tangent.h has them.
  * Rows pass in blocks that leave the processor's second-level cache some room; matrix products are BLAS's.
  */
@@ -66,6 +67,10 @@ static int64_t tangents(const block *b, int64_t width) {
     return (b->rows - b->points) * width;
 }
 
+static bool is_residual(const ebm__mlp *mlp, int32_t l) {
+    return mlp->residual && l > 0 && l < mlp->n_hidden && mlp->layer[l].in == mlp->layer[l].out;
+}
+
 static void forward(const block *b) {
     const ebm__simd *simd = ebm__simd_used();
     for (int32_t l = 0; l < b->mlp->n_hidden; l++) {
@@ -78,6 +83,9 @@ static void forward(const block *b) {
             int64_t half = tangents(b, layer->out);
             ebm__tangent_forward(b->mlp->activation, b->points, layer->out, b->theta + layer->bias, b->hidden[l],
                                  b->hidden[l] + half, b->slope[l], b->slope[l] + half, b->spare);
+        }
+        for (int64_t i = 0; is_residual(b->mlp, l) && i < b->rows * layer->out; i++) {
+            b->hidden[l][i] += b->hidden[l - 1][i];
         }
     }
 }
@@ -97,19 +105,28 @@ static void start_back(const block *b, const float *weight) {
     const ebm__mlp_layer *output = &b->mlp->layer[b->mlp->n_hidden];
     const float *w = b->theta + output->weight;
     float *slope = b->slope[b->mlp->n_hidden - 1];
+    bool keeps = is_residual(b->mlp, b->mlp->n_hidden - 1);
     for (int64_t r = 0; r < b->rows; r++) {
         float scale = weight == NULL ? 1.0F : weight[r < b->points ? r : r - b->points];
+        float passed = b->points < b->rows && r < b->points ? 0.0F : scale; /* eta is 0 */
+        for (int64_t c = 0; keeps && c < output->in; c++) {
+            b->spare[r * output->in + c] = passed * w[c];
+        }
         for (int64_t c = 0; c < output->in; c++) {
             slope[r * output->in + c] *= scale * w[c];
         }
     }
 }
 
-/* delta_(l-1) from delta_l, through layer l; slope[l - 1] becomes it. */
+/*
+ * delta_(l-1) from delta_l, through layer l; slope[l - 1] becomes it. dE/dh_l is in spare if this layer or the one above
+ * has a use for it, and dE/dh_(l-1) after that.
+ */
 static void step_back(const block *b, int32_t l) {
     const ebm__mlp_layer *layer = &b->mlp->layer[l];
     float *slope = b->slope[l - 1];
-    ebm__gemm(false, false, b->rows, layer->in, layer->out, b->slope[l], b->theta + layer->weight, 0.0F, b->spare);
+    ebm__gemm(false, false, b->rows, layer->in, layer->out, b->slope[l], b->theta + layer->weight,
+              is_residual(b->mlp, l) ? 1.0F : 0.0F, b->spare);
     if (b->points < b->rows) {
         int64_t half = tangents(b, layer->in);
         ebm__tangent_back(half, b->spare, b->spare + half, slope, slope + half);
