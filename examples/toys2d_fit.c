@@ -32,7 +32,7 @@ typedef struct recipe {
 } recipe;
 
 static const recipe RECIPES[] = {
-    [EBM_OBJECTIVE_LIKELIHOOD] = {1600, 256, 3e-3, 0, 0},
+    [EBM_OBJECTIVE_LIKELIHOOD] = {3200, 256, 3e-3, 0, 0},
     [EBM_OBJECTIVE_DENOISING_SCORE_MATCHING] = {3000, 512, 3e-3, 0.4, 0.03},
     [EBM_OBJECTIVE_SLICED_SCORE_MATCHING] = {3000, 256, 3e-3, 0.4, 0.03},
     [EBM_OBJECTIVE_NOISE_CONTRASTIVE] = {4000, 256, 3e-3, 0, 0},
