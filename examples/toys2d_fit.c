@@ -32,7 +32,7 @@ typedef struct recipe {
 } recipe;
 
 static const recipe RECIPES[] = {
-    [EBM_OBJECTIVE_LIKELIHOOD] = {1600, 256, 3e-3, 0, 0},
+    [EBM_OBJECTIVE_LIKELIHOOD] = {3200, 256, 3e-3, 0, 0},
     [EBM_OBJECTIVE_DENOISING_SCORE_MATCHING] = {3000, 512, 3e-3, 0.4, 0.03},
     [EBM_OBJECTIVE_SLICED_SCORE_MATCHING] = {3000, 256, 3e-3, 0.4, 0.03},
     [EBM_OBJECTIVE_NOISE_CONTRASTIVE] = {4000, 256, 3e-3, 0, 0},
@@ -86,7 +86,7 @@ static ebm_status run(ebm_trainer *trainer, int objective, const recipe *r, doub
     int64_t epochs = (int64_t)ceil(share * (double)r->steps / (double)batches);
     TRY(ebm_trainer_set_batch_size(trainer, r->batch));
     TRY(ebm_trainer_set_learning_rate(trainer, r->learning_rate));
-    TRY(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_COSINE, 0, epochs * batches));
+    TRY(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_COSINE, 0, epochs * batches, 0));
     TRY(ebm_trainer_set_average(trainer, AVERAGE));
     for (int64_t epoch = 0; epoch < epochs; epoch++) {
         TRY(set_noise(trainer, objective, r, (double)epoch / (double)epochs));

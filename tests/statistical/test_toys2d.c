@@ -2,12 +2,19 @@
 /*
  * The two-dimensional sets of examples/toys2d.c. First, that the points and the densities beside them are the same: the
  * log-likelihoods in docs/training.md are compared with those. Then that every objective finds every mode of the eight
- * Gaussians, with the example's own settings and a quarter of its steps.
+ * Gaussians, with the example's own settings and a quarter of its steps: each of the eight masses is within a tolerance
+ * and 3 standard errors of the mode's share of the training points (0.125; the standard error is 0.0033). The tolerance
+ * is small where the objective sees masses, and leaves a mode at least a third of its share where it does not (score
+ * matching); the mean log density of fresh points, whose standard error is 0.01, is at most so far below the truth,
+ * -1.425.
+ *
+ * False alarms, for new seeds, of the first test: 6 results within STAT_BOUND (3.8e-8): 2e-7. The trainings have fixed
+ * seeds.
  */
 #include "stat_basics.h"
 #include "toys2d_fit.h"
 
-enum { POINTS = 20000, SIDE = 12, CELLS = SIDE * SIDE, SUB = 20, TRAINING_POINTS = 10000 };
+enum { POINTS = 20000, SIDE = 40, CELLS = SIDE * SIDE, SUB = 6, TRAINING_POINTS = 10000 };
 
 static const double CELL = 2 * SETS2D_BOX / SIDE;
 
@@ -75,11 +82,6 @@ static void every_mode_is_found(int objective, double least_log_likelihood, doub
     toys2d_shares(EIGHT_GAUSSIANS, TRAINING_POINTS, x, share);
     sets2d_draw(EIGHT_GAUSSIANS, 2000, TRAINING_POINTS, x);
     STAT_OK(toys2d_log_likelihood(model, log_z, TRAINING_POINTS, x, &mean));
-    print_message("objective %d: held-out %.4f; masses", objective, mean);
-    for (int m = 0; m < SETS2D_MOST_MODES; m++) {
-        print_message(" %.3f", mass[m]);
-    }
-    print_message("\n");
     for (int m = 0; m < SETS2D_MOST_MODES; m++) {
         double error = sqrt(share[m] * (1 - share[m]) / TRAINING_POINTS);
         assert_true(fabs(mass[m] - share[m]) <= 3 * error + tolerance);
@@ -92,22 +94,22 @@ static void every_mode_is_found(int objective, double least_log_likelihood, doub
 
 static void likelihood_finds_every_mode(void **state) {
     (void)state;
-    every_mode_is_found(EBM_OBJECTIVE_LIKELIHOOD, -1.5, 0.04);
+    every_mode_is_found(EBM_OBJECTIVE_LIKELIHOOD, -1.445, 0.025);
 }
 
 static void denoising_finds_every_mode(void **state) {
     (void)state;
-    every_mode_is_found(EBM_OBJECTIVE_DENOISING_SCORE_MATCHING, -1.6, 0.08);
+    every_mode_is_found(EBM_OBJECTIVE_DENOISING_SCORE_MATCHING, -1.55, 0.08);
 }
 
 static void sliced_finds_every_mode(void **state) {
     (void)state;
-    every_mode_is_found(EBM_OBJECTIVE_SLICED_SCORE_MATCHING, -1.6, 0.08);
+    every_mode_is_found(EBM_OBJECTIVE_SLICED_SCORE_MATCHING, -1.46, 0.05);
 }
 
 static void contrastive_finds_every_mode(void **state) {
     (void)state;
-    every_mode_is_found(EBM_OBJECTIVE_NOISE_CONTRASTIVE, -1.5, 0.02);
+    every_mode_is_found(EBM_OBJECTIVE_NOISE_CONTRASTIVE, -1.445, 0.02);
 }
 
 int main(void) {
