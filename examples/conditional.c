@@ -143,7 +143,8 @@ static void train(ebm_model *model, uint64_t seed, const float *data) {
     check(ebm_trainer_set_mcmc_steps(trainer, MCMC_STEPS));
     check(ebm_trainer_set_batch_size(trainer, BATCH));
     check(ebm_trainer_set_learning_rate(trainer, LEARNING_RATE));
-    check(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0.0, EPOCHS * steps_per_epoch));
+    check(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_LINEAR, 0, EPOCHS * steps_per_epoch,
+                                   0.0));
     check(ebm_trainer_set_betas(trainer, 0.0, 0.999));
     check(ebm_trainer_set_energy_penalty(trainer, PENALTY));
     check(ebm_trainer_set_average(trainer, AVERAGE));

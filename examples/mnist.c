@@ -201,7 +201,7 @@ static int train(run *r, int64_t epochs) {
     check(ebm_trainer_set_mcmc_steps(trainer, MCMC_STEPS));
     check(ebm_trainer_set_batch_size(trainer, BATCH));
     check(ebm_trainer_set_learning_rate(trainer, LEARNING_RATE));
-    check(ebm_trainer_set_learning_rate_decay(trainer, EBM_DECAY_LINEAR, 0.01, r->total_steps));
+    check(ebm_trainer_set_schedule(trainer, EBM_SCHEDULED_LEARNING_RATE, EBM_SCHEDULE_LINEAR, 0, r->total_steps, 0.01));
     check(ebm_trainer_set_betas(trainer, 0.0, 0.999));
     check(ebm_trainer_set_energy_penalty(trainer, PENALTY));
     check(ebm_trainer_set_data_noise(trainer, DATA_NOISE));

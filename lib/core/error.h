@@ -8,14 +8,18 @@
 
 #include <ebm/status.h>
 
-/* Writes this thread's last error and returns `code`. The text names the function, the argument and its value. */
-__attribute__((format(printf, 2, 3))) ebm_status ebm__fail(ebm_status code, const char *format, ...);
+/*
+ * Writes this thread's last error and returns `code`. The text names the function, the argument and its value. What
+ * leads to it is rare (cold): compiled for size, out of the way of the rest.
+ */
+__attribute__((cold, nothrow, format(printf, 2, 3))) ebm_status ebm__fail(ebm_status code, const char *format, ...);
 
 /* vsnprintf as in the C locale, whatever the thread's own is: a message of the library reads the same everywhere. */
 int ebm__format(char *out, size_t size, const char *format, va_list args);
 
 /* Puts a new beginning before this thread's last error, so that a caller can say where it was; returns `code`. */
-__attribute__((format(printf, 2, 3))) ebm_status ebm__fail_within(ebm_status code, const char *format, ...);
+__attribute__((cold, nothrow, format(printf, 2, 3))) ebm_status ebm__fail_within(ebm_status code, const char *format,
+                                                                                 ...);
 
 /* Returns EBM_ERR_ARG from the function that stands around it when `pointer` is NULL. */
 #define EBM__REQUIRE(pointer)                                                               \

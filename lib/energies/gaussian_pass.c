@@ -15,12 +15,15 @@
  */
 enum { SMALL = 4, LANES = 64, TILE = 16, ROWS = 256 };
 
+/* One copy each of what several functions call: as large as a loop made for vectors is, and no faster inside them. */
+#define NOINLINE __attribute__((noinline))
+
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
 /* s = (p + p') / 2, in tiles that stay in the cache while they are read across. */
-static void symmetric_part(int64_t dim, const float *p, float *s) {
+static NOINLINE void symmetric_part(int64_t dim, const float *p, float *s) {
     for (int64_t i0 = 0; i0 < dim; i0 += TILE) {
         for (int64_t j0 = 0; j0 < dim; j0 += TILE) {
             for (int64_t i = i0; i < least(i0 + TILE, dim); i++) {
@@ -33,7 +36,7 @@ static void symmetric_part(int64_t dim, const float *p, float *s) {
 }
 
 /* d[r, i] = x[r, i] - mean[i] */
-static void subtract_mean(int64_t n, int64_t dim, const float *x, const float *mean, float *d) {
+static NOINLINE void subtract_mean(int64_t n, int64_t dim, const float *x, const float *mean, float *d) {
     for (int64_t r = 0; r < n; r++) {
         for (int64_t i = 0; i < dim; i++) {
             d[r * dim + i] = x[r * dim + i] - mean[i];
