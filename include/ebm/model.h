@@ -211,6 +211,8 @@ EBM_API ebm_status ebm_model_set_init(ebm_model *model, ebm_init_fn init);
  * @since 0.1
  */
 EBM_API ebm_status ebm_model_set_mixed_grad(ebm_model *model, ebm_mixed_grad_fn mixed_grad);
+/** The model's exact derivative in theta and x. @param mixed_grad receives it, or NULL: it has none. @since 0.1 */
+EBM_API ebm_status ebm_model_get_mixed_grad(const ebm_model *model, ebm_mixed_grad_fn *mixed_grad);
 
 /**
  * Keeps the norms of weight matrices small: after every training step, and in ebm_model_init_params, each tensor of rank

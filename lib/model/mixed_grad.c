@@ -22,6 +22,14 @@ ebm_status ebm_model_set_mixed_grad(ebm_model *model, ebm_mixed_grad_fn mixed_gr
     return EBM_OK;
 }
 
+ebm_status ebm_model_get_mixed_grad(const ebm_model *model, ebm_mixed_grad_fn *mixed_grad) {
+    EBM__REQUIRE(model);
+    EBM__REQUIRE(mixed_grad);
+    EBM__TRY(ebm__readable(&model->handle, __func__));
+    *mixed_grad = model->mixed_grad_fn;
+    return EBM_OK;
+}
+
 static ebm_status require_callback(const ebm_model *model, const char *caller) {
     const char *missing = model->mixed_grad_fn == NULL   ? "mixed_grad callback"
                           : model->param_grad_fn == NULL ? "param_grad callback"

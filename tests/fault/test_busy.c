@@ -103,7 +103,9 @@ static void try_model(fixture *f) {
     expect(false, ebm_transformed_constrain, m, 1, f->data, grad); /* reads what never changes */
     expect(false, ebm_transformed_unconstrain, m, 1, f->data, grad);
     expect(busy, ebm_model_get_tensor, m, "mean", DIM, theta);
+    ebm_mixed_grad_fn mixed = NULL;
     expect(busy, ebm_model_set_mixed_grad, m, NULL);
+    expect(busy, ebm_model_get_mixed_grad, m, &mixed);
     expect(busy, ebm_model_set_sign, m, EBM_SIGN_ENERGY);
     expect(busy, ebm_model_get_sign, m, &number);
     expect(busy, ebm_model_set_spectral_limit, m, 0);

@@ -364,6 +364,8 @@ static void test_null(void **state) {
     refuse(EBM_ERR_ARG, "weight is NULL", ebm_model_mixed_grad, f.model, 1, x, x, NULL, NULL, PARAMS, x);
     refuse(EBM_ERR_ARG, "grad is NULL", ebm_model_mixed_grad, f.model, 1, x, x, x, NULL, PARAMS, NULL);
     refuse(EBM_ERR_ARG, "model is NULL", ebm_model_set_mixed_grad, NULL, never_called);
+    refuse(EBM_ERR_ARG, "model is NULL", ebm_model_get_mixed_grad, NULL, NULL);
+    refuse(EBM_ERR_ARG, "mixed_grad is NULL", ebm_model_get_mixed_grad, f.model, NULL);
     refuse(EBM_ERR_ARG, "theta is NULL", ebm_model_set_params, f.model, PARAMS, NULL);
     refuse(EBM_ERR_ARG, "theta is NULL", ebm_model_get_params, f.model, PARAMS, NULL);
     refuse(EBM_ERR_ARG, "values is NULL", ebm_model_set_tensor, f.model, "mean", DIM, NULL);

@@ -279,7 +279,10 @@ static void test_callbacks(void **state) {
         assert_ok(ebm_model_create(NULL, 1, host_energy, host_param_grad, &wrong, &model));
         assert_status(ebm_model_check_mixed_grad(model, N, x, NULL), EBM_ERR_STATE);
         assert_message("no mixed_grad callback");
+        ebm_mixed_grad_fn is_set = NULL;
         assert_ok(ebm_model_set_mixed_grad(model, host_mixed_grad));
+        assert_ok(ebm_model_get_mixed_grad(model, &is_set));
+        assert_true(is_set == host_mixed_grad);
         assert_status(ebm_model_mixed_grad(model, 0, NULL, NULL, NULL, NULL, 0, NULL), EBM_ERR_STATE);
         assert_message("no parameters");
         assert_ok(ebm_model_add_tensor(model, "a", 0, NULL));
